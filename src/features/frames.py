@@ -1,0 +1,68 @@
+"""Which dataframe library a frame belongs to, and which one to use when nobody said.
+
+pandas and polars are looked up, never imported, until a frame of theirs is really wanted: a polars user never pays
+for loading pandas, nor the reverse, and either may be absent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from features.errors import ConfigError, MissingExtraError
+
+Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+Frame: TypeAlias = Any
+"""A pandas, polars or pyarrow table. ``Any``, since the first two may not be installed when types are checked."""
+
+
+def backend_of(frame: object) -> Backend | None:
+    """The library that ``frame`` is a table of, or None. Imports nothing: a frame's library is already loaded."""
+    pandas, polars, pyarrow = (sys.modules.get(name) for name in BACKENDS)
+    if pandas is not None and isinstance(frame, pandas.DataFrame):
+        return "pandas"
+    if polars is not None and isinstance(frame, (polars.DataFrame, polars.LazyFrame)):
+        return "polars"
+    if pyarrow is not None and isinstance(frame, (pyarrow.Table, pyarrow.RecordBatch)):
+        return "pyarrow"
+    return None
+
+
+def default_backend() -> Backend:
+    """What ``FEATURES_BACKEND`` names, else pandas where it is installed, else polars.
+
+    Raises:
+        ConfigError: the variable names no backend.
+        MissingExtraError: neither library is installed.
+    """
+    if named := os.environ.get("FEATURES_BACKEND"):
+        return check_backend(named, field="FEATURES_BACKEND")
+    for backend in ("pandas", "polars"):
+        if importlib.util.find_spec(backend) is not None:
+            return cast(Backend, backend)
+    raise MissingExtraError(
+        "neither pandas nor polars is installed; pip install 'typed-feature-store[pandas]' or '[polars]'",
+        package="pandas",
+    )
+
+
+def check_backend(name: object, *, field: str = "backend") -> Backend:
+    """``name`` itself, when it is a backend whose library can be imported.
+
+    Raises:
+        ConfigError: it is no backend.
+        MissingExtraError: its library is not installed.
+    """
+    if name not in BACKENDS:
+        raise ConfigError(f"{field} is {name!r}; it must be one of {', '.join(BACKENDS)}", field=field, value=name)
+    if name not in sys.modules and importlib.util.find_spec(str(name)) is None:
+        raise MissingExtraError(
+            f"{field} is {name!r} but {name} is not installed; pip install 'typed-feature-store[{name}]'",
+            package=str(name),
+        )
+    return cast(Backend, name)
