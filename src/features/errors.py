@@ -118,7 +118,7 @@ class BusyError(FeatureStoreError, TimeoutError):
 
 
 class UnsafeEnvironmentError(FeatureStoreError, RuntimeError):
-    """Surroundings in which a promise could not be kept: a store carried over a fork, a newer layout, a network disk."""
+    """Surroundings in which promises could not be kept: a store carried over a fork, or of a newer layout."""
 
 
 class StorageError(FeatureStoreError, OSError):

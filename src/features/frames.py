@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from features.errors import ConfigError, MissingExtraError
 
@@ -44,7 +44,7 @@ def default_backend() -> Backend:
         return check_backend(named, field="FEATURES_BACKEND")
     for backend in ("pandas", "polars"):
         if importlib.util.find_spec(backend) is not None:
-            return cast(Backend, backend)
+            return backend
     raise MissingExtraError(
         "neither pandas nor polars is installed; pip install 'typed-feature-store[pandas]' or '[polars]'",
         package="pandas",
@@ -65,4 +65,4 @@ def check_backend(name: object, *, field: str = "backend") -> Backend:
             f"{field} is {name!r} but {name} is not installed; pip install 'typed-feature-store[{name}]'",
             package=str(name),
         )
-    return cast(Backend, name)
+    return name

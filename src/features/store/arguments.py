@@ -1,0 +1,231 @@
+"""What callers may pass to the store, checked before anything is done with it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from features.errors import ConfigError, NotFoundError, UnsupportedDataError
+from features.frames import Backend, Frame, backend_of
+from features.store.codec.base import Codec, Prepared
+from features.store.drivers import codec_for
+from features.store.names import check_name
+from features.store.versions import Change, Snapshot, TableFile
+
+_codec = cache(codec_for)
+
+
+def prepare(features: Mapping[str, Frame]) -> dict[str, Prepared[Any]]:
+    """Every frame, found storable by the codec of its own library, under its checked name.
+
+    Raises:
+        UnsupportedDataError: one is no frame or cannot be given back exactly, or there is none.
+        InvalidNameError: the store does not take one of the names.
+    """
+    if not isinstance(features, Mapping):
+        kind = type(features).__name__
+        raise UnsupportedDataError(
+            f"features is a {kind}; pass a mapping of table names to frames, e.g. {{'basic': frame}}",
+            table=None,
+            column=None,
+            dtype=kind,
+        )
+    if not features:
+        raise UnsupportedDataError("there is nothing to save: features is empty", table=None, column=None, dtype=None)
+    prepared: dict[str, Prepared[Any]] = {}
+    for name, frame in features.items():
+        normal = check_name(name, "table")
+        if normal in prepared:
+            raise UnsupportedDataError(
+                f"two tables are named {normal!r} once their names are in Unicode normal form C",
+                table=normal,
+                column=None,
+                dtype=None,
+            )
+        prepared[normal] = _prepare(frame, normal)
+    return prepared
+
+
+def change(
+    group: str,
+    expected_version: int | None,
+    message: str | None,
+    artifacts: Mapping[str, Any] | None,
+    write_id: str | None,
+) -> Change:
+    """The change that a save asks for, still without files.
+
+    Raises:
+        InvalidNameError: the store does not take such a group name.
+        ConfigError: another argument is not what it must be.
+        UnsupportedDataError: the artifacts are not JSON.
+    """
+    group = check_name(group, "group")
+    if expected_version is not None:
+        whole_number("expected_version", expected_version, least=0)
+    for field, value in (("message", message), ("write_id", write_id)):
+        if value is not None and not (isinstance(value, str) and _is_text(value)):
+            raise ConfigError(f"{field} is {value!r}; it must be text", field=field, value=value)
+    if write_id is not None and not 1 <= len(write_id) <= 255:
+        raise ConfigError("write_id must have 1 to 255 characters", field="write_id", value=write_id)
+    return Change(
+        group,
+        write_id or uuid.uuid4().hex,
+        expected_version=expected_version,
+        message=message,
+        artifacts=None if artifacts is None else _json(artifacts),
+    )
+
+
+def table_names(names: Iterable[str] | None) -> list[str] | None:
+    """The tables asked for, each once, in the order asked for; None for all.
+
+    Raises:
+        ConfigError: a single text, whose characters would be taken for names.
+        InvalidNameError: no table can have such a name.
+    """
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes)):
+        raise ConfigError(f"names is the text {names!r}; pass a list, e.g. [{names!r}]", field="names", value=names)
+    return list(dict.fromkeys(check_name(name, "table") for name in names))
+
+
+def check_moment(version: int | None, as_of: datetime | None) -> None:
+    """Refuse a version that is no number, a moment without time zone, and both at once.
+
+    Raises:
+        ConfigError: as it says.
+    """
+    if version is not None:
+        whole_number("version", version)
+    if as_of is None:
+        return
+    if version is not None:
+        raise ConfigError(
+            "version and as_of were both given; a version is one or the other", field="as_of", value=as_of
+        )
+    _require_aware("as_of", as_of)
+
+
+def whole_number(field: str, value: int | None, *, least: int = 1) -> int | None:
+    """``value``, when it is None or a whole number from ``least``.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**62):
+        raise ConfigError(f"{field} is {value!r}; it must be a whole number from {least}", field=field, value=value)
+    return value
+
+
+def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
+    """The moment before which something is older than ``older_than``.
+
+    Raises:
+        ConfigError: it is neither a positive duration nor an aware datetime.
+    """
+    if older_than is None:
+        return None
+    if isinstance(older_than, timedelta):
+        if older_than < timedelta(0):
+            raise ConfigError(
+                "older_than is negative; pass a duration from now back", field="older_than", value=older_than
+            )
+        return datetime.now(UTC) - older_than
+    _require_aware("older_than", older_than)
+    return older_than
+
+
+def pick(snapshot: Snapshot, names: Sequence[str] | None) -> dict[str, TableFile]:
+    """The tables asked for, in the order asked for; all, by name, where ``names`` is None.
+
+    Raises:
+        NotFoundError: the version has no such table.
+    """
+    if names is None:
+        return dict(sorted(snapshot.tables.items()))
+    try:
+        return {name: snapshot.tables[name] for name in names}
+    except KeyError as error:
+        where = f"group {snapshot.group!r}, version {snapshot.version}"
+        raise NotFoundError.of("table", error.args[0], where, snapshot.tables) from None
+
+
+def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+    """The columns asked for of this table, in that order; None for all.
+
+    Raises:
+        NotFoundError: the table has no such column.
+        ConfigError: ``columns`` is a single text, or empty, or names a column twice.
+    """
+    wanted = columns.get(table.name) if isinstance(columns, Mapping) else columns
+    if wanted is None:
+        return None
+    if isinstance(wanted, (str, bytes)) or not wanted or len(set(wanted)) < len(wanted):
+        raise ConfigError(
+            f"columns is {wanted!r}; pass a list of different column names, or None for all of them",
+            field="columns",
+            value=wanted,
+        )
+    existing = table.schema.names
+    for name in wanted:
+        if name not in existing:
+            raise NotFoundError.of("column", name, f"table {table.name!r} of group {table.group!r}", existing)
+    return tuple(wanted)
+
+
+def _prepare(frame: Frame, table: str) -> Prepared[Any]:
+    backend: Backend | None = backend_of(frame)
+    if backend is None and hasattr(frame, "__arrow_c_stream__"):
+        frame, backend = pa.table(frame), "pyarrow"
+    if backend is None:
+        kind = type(frame).__name__
+        raise UnsupportedDataError(
+            f"table {table!r} is a {kind}; pass a pandas, polars or pyarrow frame",
+            table=table,
+            column=None,
+            dtype=kind,
+        )
+    codec: Codec[Any] = _codec(backend)
+    return codec.prepare(frame, table)
+
+
+def _json(artifacts: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(artifacts, allow_nan=False)
+        same = isinstance(artifacts, dict) and json.loads(text) == artifacts and _is_text(text)
+        reason = "they would come back changed"
+    except (TypeError, ValueError, RecursionError) as error:
+        same, reason = False, str(error)
+    if not same:
+        raise UnsupportedDataError(
+            f"artifacts must be a dict of JSON values with text keys: {reason}",
+            table=None,
+            column=None,
+            dtype=type(artifacts).__name__,
+        )
+    return text
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def _require_aware(field: str, moment: object) -> None:
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise ConfigError(
+            f"{field} is {moment!r}; pass a datetime with a time zone, e.g. datetime.now(timezone.utc)",
+            field=field,
+            value=moment,
+        )

@@ -1,0 +1,155 @@
+"""Decoded files, kept for a while.
+
+The key is an immutable file's id, so an entry can never be stale: a save changes which file a reader asks for, not
+what a file holds. Entries leave by age (``ttl_seconds``), by number (``max_size``) or by memory (``max_bytes``),
+the least recently used first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+class CacheStats(TypedDict):
+    """A consistent picture of a cache: all figures were true at the same moment."""
+
+    size: int
+    max_size: int
+    bytes: int
+    max_bytes: int
+    ttl_seconds: float | None
+    hits: int
+    misses: int
+    evictions: int
+    expirations: int
+    hit_ratio: float
+
+
+@dataclass(slots=True)
+class _Entry:
+    value: Any
+    bytes: int
+    expires_at: float
+
+
+class FeatureCache:
+    """A bounded cache that loads each key once, however many threads ask for it at the same time.
+
+    Args:
+        max_size: most entries to keep, at least 1.
+        max_bytes: most bytes to keep; a value larger than that is handed through and not kept.
+        ttl_seconds: how long an entry serves; None for as long as it fits.
+        clock: seconds, never going back; for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_size: int = 100,
+        max_bytes: int = 1 << 30,
+        ttl_seconds: float | None = 3600,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_size = max_size
+        self._max_bytes = max_bytes
+        self._ttl = ttl_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._ages: deque[tuple[float, Hashable]] = deque()
+        self._loading: dict[Hashable, Future[Any]] = {}
+        self._bytes = self._hits = self._misses = self._evictions = self._expirations = 0
+
+    def get(self, key: Hashable, load: Callable[[], tuple[Any, int]]) -> Any:
+        """The value under ``key``; ``load`` makes it and says its bytes where it is not here or has expired.
+
+        While one thread loads a key, others that want it wait for that load and share its value or its error.
+        """
+        with self._lock:
+            self._expire()
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._hits += 1
+                self._entries.move_to_end(key)
+                return entry.value
+            self._misses += 1
+            loading = self._loading.get(key)
+            if loading is None:
+                mine: Future[Any] = Future()
+                self._loading[key] = mine
+        if loading is not None:
+            return loading.result()
+        return self._load(key, load, mine)
+
+    def clear(self) -> None:
+        """Forget every entry; the counts stay."""
+        with self._lock:
+            self._entries.clear()
+            self._ages.clear()
+            self._bytes = 0
+
+    def get_stats(self) -> CacheStats:
+        """Size and limits, bytes, and how often an entry was found, missing, pushed out or too old."""
+        with self._lock:
+            self._expire()
+            asked = self._hits + self._misses
+            return CacheStats(
+                size=len(self._entries),
+                max_size=self._max_size,
+                bytes=self._bytes,
+                max_bytes=self._max_bytes,
+                ttl_seconds=self._ttl,
+                hits=self._hits,
+                misses=self._misses,
+                evictions=self._evictions,
+                expirations=self._expirations,
+                hit_ratio=self._hits / asked if asked else 0.0,
+            )
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._entries)
+
+    def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: Future[Any]) -> Any:
+        try:
+            value, size = load()
+        except BaseException as error:
+            with self._lock:
+                del self._loading[key]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._loading[key]
+            self._keep(key, value, size)
+        mine.set_result(value)
+        return value
+
+    def _keep(self, key: Hashable, value: Any, size: int) -> None:
+        if size > self._max_bytes:
+            return
+        expires_at = float("inf") if self._ttl is None else self._clock() + self._ttl
+        self._entries[key] = _Entry(value, size, expires_at)
+        self._bytes += size
+        if self._ttl is not None:
+            self._ages.append((expires_at, key))
+        while len(self._entries) > self._max_size or self._bytes > self._max_bytes:
+            _, evicted = self._entries.popitem(last=False)
+            self._bytes -= evicted.bytes
+            self._evictions += 1
+
+    def _expire(self) -> None:
+        """Free what is too old. All entries live equally long, so they expire in the order they were made."""
+        now = self._clock()
+        while self._ages and self._ages[0][0] <= now:
+            expires_at, key = self._ages.popleft()
+            entry = self._entries.get(key)
+            if entry is not None and entry.expires_at == expires_at:
+                del self._entries[key]
+                self._bytes -= entry.bytes
+                self._expirations += 1

@@ -1,0 +1,133 @@
+"""The catalog port: the one place whose word counts.
+
+A version exists from the moment that ``commit`` made it durable, and not before. Each effect is announced to
+``point`` first, as the storage does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from features.errors import FeatureStoreError
+from features.store.storage.base import Point, nothing
+from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
+
+EFFECTS = ("catalog.read", "catalog.begin", "catalog.commit", "catalog.committed")
+
+
+class CondemnedError(FeatureStoreError):
+    """A file of this change was condemned by a garbage collection before it was committed: write it again."""
+
+
+class UnknownOutcomeError(FeatureStoreError):
+    """A commit failed and the catalog could not be asked whether it took effect; repeat it with its write id."""
+
+    write_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep took out of the catalog: no reader can reach these files any more, so they may be deleted."""
+
+    versions: int
+    dropped: tuple[str, ...]
+    """Files whose last version was dropped."""
+    orphans: tuple[str, ...]
+    """Files that were never committed, and now never can be."""
+
+
+class Catalog(ABC):
+    """Versions of groups. Implementations may be used from many threads and processes at once."""
+
+    point: Point = staticmethod(nothing)
+
+    @abstractmethod
+    def commit(self, change: Change) -> Committed:
+        """Make ``change`` the next version of its group, durably and all at once.
+
+        A change whose write id was committed before is not applied again: its version is returned as it was made.
+
+        Raises:
+            ConflictError: the group is not at ``expected_version``.
+            NotFoundError: the table to delete or the version to restore is not there.
+            CondemnedError: one of its files was condemned meanwhile; nothing was committed.
+            UnknownOutcomeError: the disk failed so that nobody can tell.
+            BusyError: other writers held the catalog for too long.
+            StorageError: the disk refused; nothing was committed.
+        """
+
+    @abstractmethod
+    def snapshot(self, group: str, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
+        """One version of a group: the given one, the one current at ``as_of``, or the latest.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+
+    @abstractmethod
+    def written_by(self, write_id: str) -> Committed | None:
+        """What this write id committed, or None."""
+
+    @abstractmethod
+    def groups(self) -> dict[str, int]:
+        """Every group's name and latest version, sorted by name."""
+
+    @abstractmethod
+    def versions(self, group: str) -> list[GroupVersion]:
+        """A group's versions that are still kept, oldest first.
+
+        Raises:
+            NotFoundError: there is no such group.
+        """
+
+    @abstractmethod
+    def holders(self, table: str) -> list[str]:
+        """The groups whose latest version has a table of this name, sorted."""
+
+    @abstractmethod
+    def artifacts(self, group: str, version: int | None = None) -> str | None:
+        """The artifacts of a version, the latest where none is given, as JSON text; None where it has none.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+
+    @abstractmethod
+    def files(self) -> Iterator[TableFile]:
+        """Every file that some version refers to, once."""
+
+    @abstractmethod
+    def sweep(
+        self,
+        on_disk: Collection[str],
+        *,
+        keep_last: int | None = None,
+        before: datetime | None = None,
+        dry_run: bool = False,
+    ) -> Swept:
+        """Drop old versions, and condemn the files ``on_disk`` that nothing refers to.
+
+        A version is dropped when it is neither among the ``keep_last`` newest of its group nor created at or after
+        ``before``, whichever of the two are given; without either none is. A group's latest version never is.
+        A condemned file can never be committed afterwards.
+        """
+
+    @abstractmethod
+    def problems(self) -> list[str]:
+        """What is wrong with the catalog itself, one sentence each; empty when nothing is."""
+
+    @abstractmethod
+    def backup(self, target: Path) -> list[TableFile]:
+        """Write a consistent copy to the file ``target`` while others go on reading and writing.
+
+        Returns:
+            The files that the copy refers to.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of every connection."""

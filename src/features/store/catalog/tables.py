@@ -1,0 +1,84 @@
+"""The catalog's layout in SQL.
+
+``entries`` holds intervals: a table's file from ``first_version`` until before ``end_version``. A commit writes only
+what changed, and any version is one range query. Arrow schemas and artifacts are kept once per distinct content in
+``documents``, so that ten thousand versions of one table do not repeat its schema ten thousand times.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+LAYOUT = 1
+"""The layout's number. A store stamped with a higher one was written by a newer release and is refused."""
+
+FOREVER = 2**62
+"""The ``end_version`` of what is current: a number, so that one index serves current and older versions alike."""
+
+metadata = MetaData()
+
+layout = Table("layout", metadata, Column("number", Integer, primary_key=True, autoincrement=False))
+
+groups = Table(
+    "feature_groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("latest", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False, comment="of the latest version; µs since 1970, UTC"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("group_id", ForeignKey(groups.c.id), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False, comment="µs since 1970, UTC"),
+    Column("message", Text),
+    Column("artifacts", LargeBinary, comment="digest of a JSON document; null for none"),
+    Column("write_id", String, nullable=False, unique=True),
+    sqlite_with_rowid=False,
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("group_id", ForeignKey(groups.c.id), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("first_version", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_version", BigInteger, nullable=False),
+    Column("file", String, nullable=False),
+    Column("written_version", BigInteger, nullable=False, comment="the version that wrote the file"),
+    Column("write_id", String, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="in bytes"),
+    Column("rows", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="xxh3-128 of the file"),
+    Column("schema", LargeBinary, nullable=False, comment="digest of an Arrow IPC schema document"),
+    Index("entries_by_end", "group_id", "end_version"),
+    sqlite_with_rowid=False,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, comment="xxh3-128 of the body"),
+    Column("body", LargeBinary, nullable=False),
+)
+
+condemned = Table(
+    "condemned",
+    metadata,
+    Column("file", String, primary_key=True),
+    sqlite_with_rowid=False,
+)

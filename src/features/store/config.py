@@ -1,0 +1,109 @@
+"""How a store is set up: checked once, when it is written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from features.errors import ConfigError
+from features.frames import Backend, check_backend, default_backend
+from features.store.codec.base import Compression
+
+_READS = ("once", "always", "never")
+
+
+@dataclass(frozen=True)
+class FeatureStoreConfig:
+    """The settings of a ``SimpleFeatureStore``. Only ``base_path`` is needed.
+
+    Args:
+        base_path: folder of the store; made, with its ancestors, when the store is opened.
+        backend: library of the frames that come back: "pandas", "polars" or "pyarrow". None for what the variable
+            ``FEATURES_BACKEND`` names, else pandas where it is installed, else polars. Frames of any of the three
+            can be saved whatever it is.
+        catalog_url: SQLAlchemy URL of the catalog; None for SQLite in ``base_path``.
+        compression: of the files: "lz4", "snappy", "zstd", "gzip" or "none".
+        cache_enabled: whether decoded files are kept in memory.
+        cache_max_size: most tables kept.
+        cache_max_bytes: most bytes kept.
+        cache_ttl_seconds: how long a table is kept; None for as long as it fits.
+        verify_reads: check a file's digest on its first read in this process ("once"), at every read that the cache
+            does not serve ("always"), or not at all ("never").
+        busy_timeout_seconds: how long to wait for other writers before ``BusyError``.
+
+    Raises:
+        ConfigError: a value outside what it may be; ``field`` names it.
+        MissingExtraError: the backend's library is not installed.
+    """
+
+    base_path: str | os.PathLike[str]
+    _: KW_ONLY
+    backend: Backend | None = None
+    catalog_url: str | None = None
+    compression: Compression = "lz4"
+    cache_enabled: bool = True
+    cache_max_size: int = 100
+    cache_max_bytes: int = 1 << 30
+    cache_ttl_seconds: float | None = 3600
+    verify_reads: str = "once"
+    busy_timeout_seconds: float = 30
+
+    def __post_init__(self) -> None:
+        _require(self, "base_path", _is_path, "a path that is not empty")
+        if self.backend is not None:
+            check_backend(self.backend)
+        _require(self, "catalog_url", _is_sqlite, "None or a SQLite URL such as 'sqlite:////data/catalog.sqlite3'")
+        _require(
+            self,
+            "compression",
+            get_args(Compression).__contains__,
+            f"one of {', '.join(get_args(Compression))}",
+        )
+        _require(self, "cache_enabled", lambda value: isinstance(value, bool), "True or False")
+        _require(self, "cache_max_size", _is_count, "a whole number from 1; to have no cache, cache_enabled=False")
+        _require(self, "cache_max_bytes", _is_count, "a whole number of bytes from 1")
+        _require(self, "cache_ttl_seconds", lambda value: value is None or _is_positive(value), "None or above 0")
+        _require(self, "verify_reads", _READS.__contains__, f"one of {', '.join(_READS)}")
+        _require(self, "busy_timeout_seconds", _is_positive, "a number of seconds above 0")
+
+    def frames(self) -> Backend:
+        """The backend, with None resolved to the default one of this process.
+
+        Raises:
+            MissingExtraError: neither pandas nor polars is installed.
+        """
+        return self.backend or default_backend()
+
+    @property
+    def folder(self) -> Path:
+        """``base_path`` as an absolute path, with ``~`` resolved."""
+        return Path(os.path.abspath(Path(self.base_path).expanduser()))  # noqa: PTH100  # resolve() follows links
+
+
+def _require(config: FeatureStoreConfig, field: str, holds: Callable[[Any], bool], may_be: str) -> None:
+    value = getattr(config, field)
+    try:
+        fine = holds(value)
+    except TypeError:  # an unhashable value is not one of the allowed ones
+        fine = False
+    if not fine:
+        raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and bool(os.fspath(value)) and "\0" not in str(value)
+
+
+def _is_sqlite(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.startswith("sqlite:///") and len(value) > 10)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")

@@ -1,0 +1,64 @@
+"""The one place where the store's drivers are chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import make_url
+
+from features.errors import ConfigError, StorageError
+from features.frames import Backend
+from features.store.storage.local import LocalStorage, make_folder
+
+if TYPE_CHECKING:
+    from features.store.catalog.base import Catalog
+    from features.store.codec.base import Codec
+    from features.store.config import FeatureStoreConfig
+    from features.store.storage.base import Storage
+
+
+def open_catalog(config: FeatureStoreConfig) -> Catalog:
+    """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``."""
+    from features.store.catalog.sql import SqlCatalog
+
+    path = catalog_path(config)
+    for folder in (config.folder, path.parent):
+        if folder.exists() and not folder.is_dir():
+            raise StorageError(f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder))
+        make_folder(folder)
+    return SqlCatalog.open(path, timeout=config.busy_timeout_seconds)
+
+
+def catalog_path(config: FeatureStoreConfig) -> Path:
+    """Where the SQLite catalog is: in the store's folder, or where ``catalog_url`` says."""
+    if config.catalog_url is None:
+        return config.folder / "catalog.sqlite3"
+    database = make_url(config.catalog_url).database
+    if not database or database == ":memory:":
+        raise ConfigError(
+            f"catalog_url is {config.catalog_url!r}; a catalog in memory would be lost, name a file",
+            field="catalog_url",
+            value=config.catalog_url,
+        )
+    return Path(database)
+
+
+def open_storage(config: FeatureStoreConfig) -> Storage:
+    """The storage that ``config`` asks for: a folder of local files."""
+    return LocalStorage(config.folder / "files")
+
+
+def codec_for(backend: Backend) -> Codec[Any]:
+    """The codec of a dataframe library, importing that library and no other."""
+    if backend == "pandas":
+        from features.store.codec.pandas_codec import PandasCodec
+
+        return PandasCodec()
+    if backend == "polars":
+        from features.store.codec.polars_codec import PolarsCodec
+
+        return PolarsCodec()
+    from features.store.codec.pyarrow_codec import PyarrowCodec
+
+    return PyarrowCodec()

@@ -1,0 +1,509 @@
+"""The feature store: groups of tables, committed together, one version after another."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from features.errors import (
+    BusyError,
+    ConfigError,
+    CorruptFileError,
+    FeatureStoreError,
+    NotFoundError,
+    StorageError,
+    StoreClosedError,
+    UnsafeEnvironmentError,
+)
+from features.frames import Frame
+from features.store import arguments
+from features.store.cache import FeatureCache
+from features.store.catalog.base import Catalog, CondemnedError, UnknownOutcomeError
+from features.store.codec.base import Prepared
+from features.store.config import FeatureStoreConfig
+from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
+from features.store.names import check_name
+from features.store.storage.base import Storage
+from features.store.storage.local import make_folder
+from features.store.upkeep import check, collect, copy
+from features.store.versions import (
+    Change,
+    CheckReport,
+    Committed,
+    GcReport,
+    GroupVersion,
+    NewFile,
+    TableFile,
+)
+
+__all__ = ["FeatureStoreConfig", "SimpleFeatureStore"]
+
+_VERIFIED_AT_MOST = 65_536
+
+
+class SimpleFeatureStore:
+    """An embedded, versioned, crash-safe store of feature tables.
+
+    **What is promised.** A save that returned is never lost; a read is never torn and never mixes versions;
+    a file whose bytes changed is never returned as data.
+
+    **The order of effects.** A save encodes each table into a new file under a random name, syncs the file, then the
+    folder; only then does one SQL transaction make the files the group's next version, and only when that has been
+    committed does the save return. Whatever stops it earlier leaves the group as it was, and at most files that
+    nothing refers to: ``check`` names those and ``gc`` removes them. A read asks the catalog once for all tables of
+    one version, so what it sees was committed together; files never change, so nothing can change under it.
+
+    Where the commit itself fails in doubt, the catalog is asked by the save's write id whether it took effect. A
+    garbage collection first condemns files in the catalog and deletes them afterwards; a save whose file was
+    condemned before its commit is refused that commit, and writes the file again.
+
+    One store may be shared between threads, and any number of processes may open the same folder. It is pickled as
+    its configuration. It may not be carried over a fork: open it in the child.
+    """
+
+    def __init__(self, config: FeatureStoreConfig) -> None:
+        config.frames()  # a missing library is better told before a folder is made
+        self._set_up(config, open_catalog(config), open_storage(config))
+
+    @classmethod
+    def with_drivers(cls, config: FeatureStoreConfig, catalog: Catalog, storage: Storage) -> Self:
+        """A store on the given drivers instead of those that ``config`` asks for: for tests and for new drivers."""
+        store = cls.__new__(cls)
+        store._set_up(config, catalog, storage)
+        return store
+
+    def _set_up(self, config: FeatureStoreConfig, catalog: Catalog, storage: Storage) -> None:
+        self.config = config
+        self.cache: FeatureCache | None = None
+        """Decoded tables, or None where ``cache_enabled`` is False."""
+        if config.cache_enabled:
+            self.cache = FeatureCache(
+                max_size=config.cache_max_size,
+                max_bytes=config.cache_max_bytes,
+                ttl_seconds=config.cache_ttl_seconds,
+            )
+        self._catalog = catalog
+        self._storage = storage
+        self._codec = codec_for(config.frames())
+        self._verified: OrderedDict[str, None] = OrderedDict()
+        self._verified_lock = threading.Lock()
+        self._process = os.getpid()
+        self._closed = False
+
+    # --- saving -----------------------------------------------------------------------------------------------------
+
+    def save_features(
+        self,
+        group: str,
+        features: Mapping[str, Frame],
+        *,
+        expected_version: int | None = None,
+        message: str | None = None,
+        artifacts: Mapping[str, Any] | None = None,
+        write_id: str | None = None,
+    ) -> dict[str, str]:
+        """Commit tables as the group's next version, all of them or none; tables not named carry over.
+
+        Args:
+            group: name of the group; made where there is none.
+            features: frames of pandas, polars or pyarrow, or anything else that speaks Arrow, by table name.
+            expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
+            message: kept with the version.
+            artifacts: JSON values kept with the version; None carries the previous version's over.
+            write_id: at most one version is ever made for it, so that a save can be repeated safely. Random if None.
+
+        Returns:
+            The path of each saved table's file. The files are immutable, and the store's: read, never written.
+
+        Raises:
+            UnsupportedDataError: a frame or the artifacts could not be given back exactly; nothing was written.
+            InvalidNameError: the store does not take such a name; nothing was written.
+            ConflictError: the group is not at ``expected_version``; nothing changed.
+            BusyError: other writers kept the store busy for ``busy_timeout_seconds``; nothing changed.
+            StorageError: the disk refused; nothing changed.
+        """
+        self._require_usable()
+        change = arguments.change(group, expected_version, message, artifacts, write_id)
+        prepared = arguments.prepare(features)
+        if write_id is not None and (earlier := self._catalog.written_by(write_id)):
+            return self._paths(earlier)
+        return self._paths(self._save(change, prepared))
+
+    def delete_feature(self, name: str, group: str) -> int:
+        """Commit a version of the group without the table; older versions keep it.
+
+        Returns:
+            The new version.
+
+        Raises:
+            NotFoundError: there is no such group, or its latest version has no such table.
+        """
+        self._require_usable()
+        group, name = self._existing(group), check_name(name, "table")
+        return self._catalog.commit(Change(group, uuid.uuid4().hex, delete=name)).version
+
+    def rollback(self, group: str, version: int) -> int:
+        """Commit a version equal to an older one: its tables and artifacts; nothing in between is lost.
+
+        Returns:
+            The new version.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+        self._require_usable()
+        group = self._existing(group)
+        arguments.whole_number("version", version)
+        message = f"rollback to version {version}"
+        return self._catalog.commit(Change(group, uuid.uuid4().hex, restore=version, message=message)).version
+
+    # --- loading ----------------------------------------------------------------------------------------------------
+
+    def get_features(
+        self,
+        names: Iterable[str] | None = None,
+        group: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    ) -> dict[str, Frame]:
+        """Tables of one version of a group, as frames of the configured backend, safe to change.
+
+        Args:
+            names: the tables, in the order wanted; None for all.
+            group: the group; None where each name is the name of a table in just one group.
+            version: None for the latest.
+            as_of: an aware datetime: the version that was the latest then.
+            columns: the columns wanted of every table, or by table name; None for all.
+
+        Raises:
+            NotFoundError: a group, table, version or column that is not there; proposes the nearest names.
+            CorruptFileError: a file's bytes are not those that were saved.
+            ConfigError: arguments that contradict each other.
+        """
+        self._require_usable()
+        wanted = arguments.table_names(names)
+        arguments.check_moment(version, as_of)
+        if group is None:
+            return self._load_from_anywhere(wanted, version, as_of, columns)
+        group = check_name(group, "group")
+        return self._retrying(lambda: self._load(group, wanted, version, as_of, columns))
+
+    def get_artifacts(self, group: str, *, version: int | None = None) -> dict[str, Any]:
+        """The artifacts of a version, the latest where none is given; empty where it has none.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+        self._require_usable()
+        text = self._catalog.artifacts(check_name(group, "group"), arguments.whole_number("version", version))
+        return {} if text is None else dict(json.loads(text))
+
+    # --- looking around ---------------------------------------------------------------------------------------------
+
+    def versions(self, group: str) -> list[GroupVersion]:
+        """The group's versions that are still kept, oldest first.
+
+        Raises:
+            NotFoundError: there is no such group.
+        """
+        self._require_usable()
+        return self._catalog.versions(check_name(group, "group"))
+
+    def list_feature_groups(self) -> list[str]:
+        """The names of all groups, sorted."""
+        self._require_usable()
+        return list(self._catalog.groups())
+
+    def list_features(self, group: str | None = None) -> list[str]:
+        """The names of the tables in the group's latest version, or in that of any group; sorted, each once.
+
+        Raises:
+            NotFoundError: there is no such group.
+        """
+        self._require_usable()
+        groups = self._catalog.groups() if group is None else [check_name(group, "group")]
+        return sorted({name for each in groups for name in self._catalog.snapshot(each).tables})
+
+    def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
+        """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
+
+        Raises:
+            NotFoundError: there is no such group, version or table.
+            ConfigError: no group was given and the name is in several.
+        """
+        self._require_usable()
+        name = check_name(name, "table")
+        group = self._group_of(name) if group is None else check_name(group, "group")
+        return arguments.pick(self._catalog.snapshot(group, arguments.whole_number("version", version)), [name])[name]
+
+    def get_store_stats(self) -> dict[str, Any]:
+        """Counts and sizes of the whole store: groups, versions, tables, files, bytes, backend, path, cache."""
+        self._require_usable()
+        groups = self._catalog.groups()
+        files = list(self._catalog.files())
+        return {
+            "path": str(self.config.folder),
+            "backend": self._codec.backend,
+            "groups": len(groups),
+            "versions": sum(len(self._catalog.versions(group)) for group in groups),
+            "tables": sum(len(self._catalog.snapshot(group).tables) for group in groups),
+            "files": len(files),
+            "bytes": sum(file.size for file in files),
+            "cache": None if self.cache is None else self.cache.get_stats(),
+        }
+
+    # --- upkeep -----------------------------------------------------------------------------------------------------
+
+    def check(self, *, deep: bool = False) -> CheckReport:
+        """Compare the catalog with the disk; changes nothing.
+
+        Args:
+            deep: also read every file and compare its digest, rows and columns.
+        """
+        self._require_usable()
+        return check(self._catalog, self._storage, deep=deep)
+
+    def gc(
+        self,
+        *,
+        keep_last: int | None = None,
+        older_than: timedelta | datetime | None = None,
+        dry_run: bool = False,
+    ) -> GcReport:
+        """Drop old versions and remove the files that no version refers to any more. The latest always stays.
+
+        Args:
+            keep_last: keep at least this many of each group's newest versions.
+            older_than: keep versions younger than this, or made since this aware datetime. A version is dropped
+                only when every limit given lets it go; without limits, only files never committed are removed.
+            dry_run: say what would go, and change nothing.
+
+        Raises:
+            ConfigError: a limit that is none.
+        """
+        self._require_usable()
+        return collect(
+            self._catalog,
+            self._storage,
+            keep_last=arguments.whole_number("keep_last", keep_last),
+            before=arguments.moment_before(older_than),
+            dry_run=dry_run,
+        )
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the store, as of one moment, to a new folder that can be opened as a store; others may go on writing.
+
+        Raises:
+            StorageError: the folder is not empty, or the disk refused.
+        """
+        self._require_usable()
+        target = replace(self.config, base_path=path, catalog_url=None)
+        if target.folder.exists() and any(target.folder.iterdir()):
+            raise StorageError(f"{target.folder} is not empty; name a new folder", path=str(target.folder))
+        make_folder(target.folder)
+        copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
+
+    def close(self) -> None:
+        """Let go of connections and memory. Using the store afterwards raises ``StoreClosedError``."""
+        if not self._closed:
+            self._closed = True
+            if self.cache is not None:
+                self.cache.clear()
+            if os.getpid() == self._process:
+                self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[FeatureStoreConfig]]:
+        return type(self), (self.config,)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.config.folder)!r}, backend={self._codec.backend!r})"
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _require_usable(self) -> None:
+        if self._closed:
+            raise StoreClosedError("this store was closed; open another one with the same configuration")
+        if os.getpid() != self._process:
+            raise UnsafeEnvironmentError(
+                "this store was opened before a fork, and its database connection must not be shared; "
+                "open a store in the child process"
+            )
+
+    def _existing(self, group: str) -> str:
+        """The group's checked name; a change to a group that is not there must not create it."""
+        return self._catalog.snapshot(check_name(group, "group")).group
+
+    def _save(self, change: Change, prepared: Mapping[str, Prepared[Any]]) -> Committed:
+        deadline = time.monotonic() + self.config.busy_timeout_seconds
+        while True:
+            files = self._write(prepared)
+            try:
+                committed = self._catalog.commit(replace(change, tables=files))
+            except CondemnedError as error:
+                self._discard(files)
+                if time.monotonic() >= deadline:
+                    raise BusyError(
+                        "garbage collections kept removing the files of this save; try again when they have ended",
+                        seconds=self.config.busy_timeout_seconds,
+                    ) from error
+            except UnknownOutcomeError:
+                raise  # the files may be the committed ones: they stay
+            except Exception:
+                self._discard(files)
+                raise
+            else:
+                if committed.files != {name: file.id for name, file in files.items()}:
+                    self._discard(files)  # this write id had been committed before, with files of its own
+                return committed
+
+    def _write(self, prepared: Mapping[str, Prepared[Any]]) -> dict[str, NewFile]:
+        written: dict[str, NewFile] = {}
+        try:
+            for name, frame in prepared.items():
+                staged = self._storage.stage(partial(frame.write, compression=self.config.compression))
+                written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
+            self._storage.seal()
+        except Exception:
+            self._discard(written)
+            raise
+        return written
+
+    def _discard(self, files: Mapping[str, NewFile]) -> None:
+        for file in files.values():
+            self._storage.discard(file.id)
+
+    def _paths(self, committed: Committed) -> dict[str, str]:
+        return {name: str(self._storage.path(file)) for name, file in committed.files.items()}
+
+    def _load_from_anywhere(
+        self,
+        names: list[str] | None,
+        version: int | None,
+        as_of: datetime | None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+    ) -> dict[str, Frame]:
+        if names is None:
+            raise ConfigError("get_features needs names, a group, or both", field="group", value=None)
+        found: dict[str, Frame] = {}
+        homes: dict[str, list[str]] = {}
+        for name in names:
+            homes.setdefault(self._group_of(name), []).append(name)
+        for group, members in homes.items():
+            wanted = (
+                {name: columns[name] for name in members if name in columns}
+                if isinstance(columns, Mapping)
+                else columns
+            )
+            found |= self.get_features(members, group, version=version, as_of=as_of, columns=wanted)
+        return {name: found[name] for name in names}
+
+    def _group_of(self, name: str) -> str:
+        holders = self._catalog.holders(name)
+        if len(holders) == 1:
+            return holders[0]
+        if not holders:
+            raise NotFoundError.of("table", name, "any group", self.list_features())
+        raise ConfigError(
+            f"table {name!r} is in several groups ({', '.join(map(repr, holders))}); say which with group=…",
+            field="group",
+            value=None,
+        )
+
+    def _retrying(self, load: Callable[[], dict[str, Frame]]) -> dict[str, Frame]:
+        """Load again where a file was gone once it was to be read: a collection took it, or the disk lost it.
+
+        In the first case the catalog knows better by now: it names another file, or says that the version is gone.
+        """
+        seen: str | None = None
+        while True:
+            try:
+                return load()
+            except _VanishedError as vanished:
+                if vanished.file == seen:  # the catalog still refers to it
+                    raise CorruptFileError(vanished.message, file=vanished.file, reason="missing") from vanished
+                seen = vanished.file
+
+    def _load(
+        self,
+        group: str,
+        names: list[str] | None,
+        version: int | None,
+        as_of: datetime | None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+    ) -> dict[str, Frame]:
+        tables = arguments.pick(self._catalog.snapshot(group, version, as_of), names)
+        wanted = {name: arguments.columns_of(table, columns) for name, table in tables.items()}
+        if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
+            raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
+        return {name: self._codec.hand_out(self._value(table, wanted[name])) for name, table in tables.items()}
+
+    def _value(self, table: TableFile, columns: tuple[str, ...] | None) -> Any:
+        if self.cache is None:
+            return self._read(table, columns)[0]
+        return self.cache.get((table.id, columns), lambda: self._read(table, columns))
+
+    def _read(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
+        self._verify(table)
+        try:
+            value = self._codec.read(self._storage.path(table.id), columns)
+        except FileNotFoundError as error:
+            raise _VanishedError(_gone(table), file=table.id) from error
+        return value, self._codec.size(value)
+
+    def _verify(self, table: TableFile) -> None:
+        """Compare the file's digest with the catalog's before any parser sees a byte of it."""
+        if self.config.verify_reads == "never":
+            return
+        if self.config.verify_reads == "once":
+            with self._verified_lock:
+                if table.id in self._verified:
+                    return
+        try:
+            size, digest = self._storage.digest(table.id)
+        except NotFoundError as error:
+            raise _VanishedError(_gone(table), file=table.id) from error
+        if (size, digest) != (table.size, table.digest):
+            raise CorruptFileError(
+                f"table {table.name!r} of group {table.group!r} is damaged: its file {table.id} has "
+                f"{size} bytes with digest {digest.hex()}, saved were {table.size} with {table.digest.hex()}; "
+                "load an older version, or restore a backup",
+                file=table.id,
+                reason="digest" if size == table.size else "size",
+            )
+        with self._verified_lock:
+            self._verified[table.id] = None
+            if len(self._verified) > _VERIFIED_AT_MOST:
+                self._verified.popitem(last=False)
+
+
+class _VanishedError(FeatureStoreError):
+    """A file that the catalog named a moment ago is not on disk."""
+
+    file: str
+
+
+def _gone(table: TableFile) -> str:
+    return (
+        f"table {table.name!r} of group {table.group!r}: its file {table.id} is gone from the disk; "
+        "load an older version, or restore a backup"
+    )

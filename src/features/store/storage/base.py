@@ -1,0 +1,107 @@
+"""The storage port: a file is written once, under a random id, and never changed.
+
+``stage`` makes a file's bytes durable, ``seal`` makes the names of all staged files durable. Only then may the
+catalog refer to them. Each effect is announced to ``point`` first, with a label from ``EFFECTS``: in production that
+is a call that does nothing, in tests the place where faults, crashes and other threads come in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+Point: TypeAlias = Callable[[str], None]
+
+EFFECTS = (
+    "storage.create",
+    "storage.write",
+    "storage.sync_file",
+    "storage.sync_directory",
+    "storage.read",
+    "storage.delete",
+)
+
+
+def nothing(_label: str) -> None:
+    """The point that production uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file whose bytes are durable, though its name may not be yet."""
+
+    id: str
+    size: int
+    """In bytes."""
+    digest: bytes
+
+
+class Storage(ABC):
+    """Write-once files by id. Implementations may be used from many threads at once."""
+
+    point: Point = staticmethod(nothing)
+
+    @abstractmethod
+    def stage(self, encode: Callable[[Path], None]) -> StagedFile:
+        """Create a new file, let ``encode`` fill it by its path, and make its bytes durable.
+
+        A failure leaves no file that anyone could mistake for data: at most an orphan.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def seal(self) -> None:
+        """Make the names of all files staged so far durable.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def adopt(self, file: str, source: Path) -> tuple[int, bytes]:
+        """Copy ``source`` in under an id it has elsewhere, durably; return its size in bytes and xxh3-128.
+
+        Raises:
+            NotFoundError: there is no file at ``source``.
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def path(self, file: str) -> Path:
+        """Where a reader finds the bytes of ``file``; nothing is promised about whether it exists."""
+
+    @abstractmethod
+    def digest(self, file: str) -> tuple[int, bytes]:
+        """Size in bytes and xxh3-128 of what is on disk now.
+
+        Raises:
+            NotFoundError: there is no such file.
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def delete(self, file: str) -> bool:
+        """Remove a file; False where it was gone already.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Id and size in bytes of every file there is, committed or not, in no particular order."""
+
+    def discard(self, file: str) -> None:
+        """Remove a file that will never be committed, if the disk lets us; what stays is an orphan for ``gc``."""
+        from features.errors import StorageError
+
+        try:
+            self.delete(file)
+        except StorageError:
+            # The error that made us give the file up is the one worth telling; an orphan is found by ``check``.
+            return

@@ -1,0 +1,124 @@
+"""Looking after a store: is everything there, what may go, and a copy of it all.
+
+Functions over the two ports, so that any catalog and any storage are looked after the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import BusyError, CorruptFileError, NotFoundError, StorageError
+from features.store.catalog.base import Catalog
+from features.store.storage.base import Storage
+from features.store.versions import CheckReport, GcReport, Problem, TableFile
+
+_ATTEMPTS = 8
+
+
+def check(catalog: Catalog, storage: Storage, *, deep: bool) -> CheckReport:
+    """Compare what the catalog refers to with what is on disk.
+
+    The disk is listed before and after the catalog is read. A file that a save commits meanwhile is no orphan, since
+    the catalog has it; one that a collection removes meanwhile is not missing, since the catalog lets go of it first.
+    """
+    early = dict(storage.files())
+    files = list(catalog.files())
+    late = dict(storage.files())
+    suspects = [problem for file in files if (problem := _problem(file, storage, late, deep=deep))]
+    if suspects:
+        still = {file.id for file in catalog.files()}
+        suspects = [problem for problem in suspects if problem.file in still]
+    return CheckReport(
+        problems=(*(Problem("catalog", None, "catalog", fault) for fault in catalog.problems()), *suspects),
+        orphans=tuple(sorted(early.keys() - {file.id for file in files})),
+        files=len(files),
+        bytes=sum(file.size for file in files),
+        deep=deep,
+    )
+
+
+def collect(
+    catalog: Catalog, storage: Storage, *, keep_last: int | None, before: datetime | None, dry_run: bool
+) -> GcReport:
+    """Take old versions out of the catalog, then delete the files that are out of reach."""
+    on_disk = dict(storage.files())
+    swept = catalog.sweep(on_disk, keep_last=keep_last, before=before, dry_run=dry_run)
+    doomed = (*swept.dropped, *swept.orphans)
+    if not dry_run:
+        for file in doomed:
+            storage.delete(file)
+    return GcReport(
+        versions=swept.versions,
+        files=len(doomed),
+        bytes=sum(on_disk.get(file, 0) for file in doomed),
+        orphans=len(swept.orphans),
+        dry_run=dry_run,
+    )
+
+
+def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage) -> None:
+    """Copy the catalog as of one moment, then every file that the copy refers to.
+
+    A collection may remove a file before it is copied; then the catalog has moved on, and the copy starts again.
+
+    Raises:
+        CorruptFileError: a file's bytes are not those that were saved; the copy is not finished.
+        StorageError: the disk refused.
+    """
+    copied: set[str] = set()
+    for _ in range(_ATTEMPTS):
+        files = catalog.backup(catalog_copy)
+        try:
+            for file in files:
+                if file.id not in copied:
+                    _copy_file(file, storage, storage_copy)
+                    copied.add(file.id)
+        except NotFoundError:
+            continue
+        for extra in copied - {file.id for file in files}:
+            storage_copy.delete(extra)
+        storage_copy.seal()
+        return
+    raise BusyError(f"garbage collections removed files during {_ATTEMPTS} attempts to copy; try again", seconds=0.0)
+
+
+def _copy_file(file: TableFile, storage: Storage, storage_copy: Storage) -> None:
+    size, digest = storage_copy.adopt(file.id, storage.path(file.id))
+    if (size, digest) != (file.size, file.digest):
+        raise CorruptFileError(
+            f"table {file.name!r} of group {file.group!r} is damaged and was not copied; run check(deep=True)",
+            file=file.id,
+            reason="digest",
+        )
+
+
+def _problem(file: TableFile, storage: Storage, on_disk: Mapping[str, int], *, deep: bool) -> Problem | None:
+    where = f"{file.group}/{file.name} (version {file.version})"
+    size = on_disk.get(file.id)
+    if size is None:
+        return Problem("missing", file.id, where, f"{where}: its file {file.id} is gone")
+    if size != file.size:
+        return Problem("size", file.id, where, f"{where}: its file has {size} bytes, {file.size} were saved")
+    return _deep_problem(file, storage, where) if deep else None
+
+
+def _deep_problem(file: TableFile, storage: Storage, where: str) -> Problem | None:
+    try:
+        if storage.digest(file.id) != (file.size, file.digest):
+            return Problem("digest", file.id, where, f"{where}: the bytes of its file are not those that were saved")
+        footer = pq.read_metadata(storage.path(file.id))
+    except NotFoundError:
+        return Problem("missing", file.id, where, f"{where}: its file {file.id} is gone")
+    except (StorageError, pa.ArrowException, OSError) as error:
+        return Problem("unreadable", file.id, where, f"{where}: its file cannot be read: {error}")
+    if footer.num_rows != file.rows:
+        return Problem("rows", file.id, where, f"{where}: its file has {footer.num_rows} rows, not {file.rows}")
+    names = footer.schema.to_arrow_schema().names
+    if names != file.schema.names:
+        return Problem("schema", file.id, where, f"{where}: its file has the columns {names}, not {file.schema.names}")
+    return None
