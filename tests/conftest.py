@@ -5,13 +5,28 @@ from __future__ import annotations
 import importlib.util
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW_MACHINES = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_SLOW_MACHINES, print_blob=True)
-settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=50)
-settings.register_profile("thorough", parent=settings.get_profile("dev"), max_examples=2000)
+settings.register_profile(
+    "dev",
+    max_examples=25,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=_SLOW_MACHINES,
+    print_blob=True,
+)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=50, stateful_step_count=30)
+settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
+# What this environment can test: a test that takes ``backend`` runs once for each of these.
 INSTALLED = [name for name in ("pandas", "polars", "pyarrow") if importlib.util.find_spec(name)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``backend`` on every installed one."""
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", INSTALLED)

@@ -82,7 +82,8 @@ def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: S
             continue
         for extra in copied - {file.id for file in files}:
             storage_copy.delete(extra)
-        storage_copy.seal()
+        if copied:
+            storage_copy.seal()
         return
     raise BusyError(f"garbage collections removed files during {_ATTEMPTS} attempts to copy; try again", seconds=0.0)
 

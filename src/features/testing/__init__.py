@@ -1,0 +1,7 @@
+"""What this library tests itself with, for those who write a driver, an engine or a store of their own.
+
+Each seam ships the tests that any implementation must pass: ``storage_contract``, ``catalog_contract``,
+``codec_contract``, ``engine_contract``. Subclass one, say how to open yours, and pytest does the rest. ``model`` is
+the perfect store, in memory; ``memory_catalog`` a catalog without a disk; ``strategies`` makes frames and names.
+The library itself never imports any of this.
+"""

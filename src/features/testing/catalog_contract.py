@@ -1,0 +1,292 @@
+"""What every catalog must do: subclass ``CatalogContract`` and say how to open one."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from features.errors import ConflictError, NotFoundError
+from features.store.catalog.base import Catalog, CondemnedError
+from features.store.versions import Change, NewFile
+
+_numbers = count(1)
+
+
+def new_file(schema: pa.Schema | None = None) -> NewFile:
+    """A file with an id that no other has."""
+    number = next(_numbers)
+    default = pa.schema([("movie_id", pa.int64())])
+    return NewFile(f"{number:032x}", 100 + number, number, number.to_bytes(16), schema or default)
+
+
+def change(group: str, *tables: str, write_id: str | None = None, **more: object) -> Change:
+    """A change that writes the named tables into new files."""
+    made = Change(group, write_id or f"write-{next(_numbers)}", tables={name: new_file() for name in tables})
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+class CatalogContract(ABC):
+    """Each test opens an empty catalog of its own."""
+
+    @abstractmethod
+    def open(self, folder: Path) -> Catalog:
+        """A catalog under ``folder``; opening the same folder again must show the same versions."""
+
+    @pytest.fixture
+    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
+        """An empty catalog."""
+        catalog = self.open(tmp_path)
+        yield catalog
+        catalog.close()
+
+    def test_versions_count_from_one_without_gaps(self, catalog: Catalog) -> None:
+        assert [catalog.commit(change("g", "t")).version for _ in range(3)] == [1, 2, 3]
+        assert catalog.commit(change("other", "t")).version == 1
+        assert catalog.groups() == {"g": 3, "other": 1}
+
+    def test_a_commit_says_which_files_it_wrote(self, catalog: Catalog) -> None:
+        made = change("g", "a", "b")
+        assert catalog.commit(made).files == {name: file.id for name, file in made.tables.items()}
+
+    def test_a_snapshot_holds_what_was_committed(self, catalog: Catalog) -> None:
+        schema = pa.schema([pa.field("x", pa.list_(pa.float64())), pa.field("é", pa.large_string())])
+        made = Change("g", "w", tables={"t": new_file(schema)})
+        catalog.commit(made)
+        table = catalog.snapshot("g").tables["t"]
+        file = made.tables["t"]
+        assert (table.id, table.size, table.rows, table.digest) == (file.id, file.size, file.rows, file.digest)
+        assert (table.group, table.name, table.version, table.write_id) == ("g", "t", 1, "w")
+        assert table.schema == schema
+
+    def test_tables_not_named_carry_over(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", "b"))
+        before = catalog.snapshot("g").tables
+        catalog.commit(change("g", "b", "c"))
+        after = catalog.snapshot("g").tables
+        assert set(after) == {"a", "b", "c"}
+        assert after["a"] == before["a"]
+        assert after["b"].id != before["b"].id
+
+    def test_old_versions_stay_as_they_were(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", "b"))
+        first = catalog.snapshot("g")
+        catalog.commit(change("g", "a"))
+        catalog.commit(change("g", delete="b"))
+        assert catalog.snapshot("g", 1) == first
+        assert set(catalog.snapshot("g", 3).tables) == {"a"}
+
+    def test_a_wrong_expectation_changes_nothing(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "t", expected_version=0))
+        with pytest.raises(ConflictError) as caught:
+            catalog.commit(change("g", "t", expected_version=0))
+        assert (caught.value.group, caught.value.expected, caught.value.actual) == ("g", 0, 1)
+        assert catalog.groups() == {"g": 1}
+        with pytest.raises(ConflictError):
+            catalog.commit(change("new", "t", expected_version=1))
+        assert "new" not in catalog.groups()
+
+    def test_the_same_write_is_applied_once(self, catalog: Catalog) -> None:
+        first = catalog.commit(change("g", "a", "b", write_id="same"))
+        catalog.commit(change("g", "a"))
+        again = catalog.commit(change("g", "a", write_id="same"))
+        assert again == first
+        assert catalog.written_by("same") == first
+        assert catalog.written_by("never") is None
+        assert catalog.groups() == {"g": 2}
+
+    def test_deleting_leaves_a_table_out_from_then_on(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a"))
+        assert catalog.commit(change("g", delete="a")).version == 2
+        assert not catalog.snapshot("g").tables
+        with pytest.raises(NotFoundError) as caught:
+            catalog.commit(change("g", delete="a"))
+        assert caught.value.kind == "table"
+        assert catalog.groups() == {"g": 2}
+
+    def test_restoring_repeats_an_old_version(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", "b", artifacts='{"x": 1}'))
+        old = catalog.snapshot("g")
+        catalog.commit(change("g", "a", "c", artifacts='{"x": 2}'))
+        assert catalog.commit(change("g", restore=1)).version == 3
+        assert catalog.snapshot("g").tables == old.tables
+        assert catalog.artifacts("g") == '{"x": 1}'
+        with pytest.raises(NotFoundError):
+            catalog.commit(change("g", restore=9))
+        assert catalog.groups() == {"g": 3}
+
+    def test_artifacts_carry_over_until_replaced(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a"))
+        assert catalog.artifacts("g") is None
+        catalog.commit(change("g", "a", artifacts='{"x": 1}'))
+        catalog.commit(change("g", "a"))
+        assert catalog.artifacts("g") == '{"x": 1}'
+        catalog.commit(change("g", "a", artifacts="{}"))
+        assert [catalog.artifacts("g", version) for version in (1, 2, 3, 4)] == [None, '{"x": 1}', '{"x": 1}', "{}"]
+
+    def test_history_tells_messages_tables_and_times_in_order(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", message="first"))
+        catalog.commit(change("g", "b"))
+        catalog.commit(change("g", delete="a"))
+        history = catalog.versions("g")
+        assert [line.version for line in history] == [1, 2, 3]
+        assert [line.message for line in history] == ["first", None, None]
+        assert [line.tables for line in history] == [("a",), ("a", "b"), ("b",)]
+        assert all(line.created_at.utcoffset() == timedelta(0) for line in history)
+        assert sorted(line.created_at for line in history) == [line.created_at for line in history]
+
+    def test_as_of_finds_the_version_that_was_current(self, catalog: Catalog) -> None:
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        for line in catalog.versions("g"):
+            last_then = max(other.version for other in catalog.versions("g") if other.created_at <= line.created_at)
+            assert catalog.snapshot("g", as_of=line.created_at).version == last_then
+        assert catalog.snapshot("g", as_of=datetime.now(UTC) + timedelta(days=1)).version == 3
+        with pytest.raises(NotFoundError):
+            catalog.snapshot("g", as_of=datetime(1999, 1, 1, tzinfo=UTC))
+
+    def test_what_is_not_there_is_said_by_kind(self, catalog: Catalog) -> None:
+        catalog.commit(change("movies", "a"))
+        for ask in (catalog.snapshot, catalog.versions, catalog.artifacts):
+            with pytest.raises(NotFoundError) as caught:
+                ask("movie")
+            assert (caught.value.kind, caught.value.nearest) == ("group", ("movies",))
+        with pytest.raises(NotFoundError) as caught:
+            catalog.snapshot("movies", 2)
+        assert caught.value.kind == "version"
+        with pytest.raises(NotFoundError):
+            catalog.artifacts("movies", 2)
+
+    def test_holders_are_the_groups_with_the_table_now(self, catalog: Catalog) -> None:
+        catalog.commit(change("b", "t"))
+        catalog.commit(change("a", "t"))
+        catalog.commit(change("c", "t"))
+        catalog.commit(change("c", delete="t"))
+        assert catalog.holders("t") == ["a", "b"]
+
+    def test_names_are_data(self, catalog: Catalog) -> None:
+        names = ["'; DROP TABLE entries; --", "%", "_", "NULL", "日本語", "🎬", " x".strip()]
+        for name in names:
+            catalog.commit(change(name, name))
+        assert set(catalog.groups()) == set(names)
+        assert all(list(catalog.snapshot(name).tables) == [name] for name in names)
+
+    def test_files_are_told_once_each(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", "b"))
+        catalog.commit(change("g", "a"))
+        catalog.commit(change("g", restore=1))
+        ids = [file.id for file in catalog.files()]
+        assert len(ids) == len(set(ids)) == 3
+
+    def test_a_sweep_drops_old_versions_and_their_files(self, catalog: Catalog) -> None:
+        first, second, third = (change("g", "a") for _ in range(3))
+        for made in (first, second, third):
+            catalog.commit(made)
+        swept = catalog.sweep([], keep_last=2)
+        assert swept.versions == 1
+        assert swept.dropped == (first.tables["a"].id,)
+        assert [line.version for line in catalog.versions("g")] == [2, 3]
+        with pytest.raises(NotFoundError):
+            catalog.snapshot("g", 1)
+        assert catalog.snapshot("g", 2).tables["a"].id == second.tables["a"].id
+        assert catalog.problems() == []
+
+    def test_a_sweep_keeps_what_a_kept_version_carries(self, catalog: Catalog) -> None:
+        carried = change("g", "old")
+        catalog.commit(carried)
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        swept = catalog.sweep([], keep_last=1)
+        assert carried.tables["old"].id not in swept.dropped
+        assert set(catalog.snapshot("g").tables) == {"a", "old"}
+
+    def test_a_sweep_keeps_files_that_a_rollback_brought_back(self, catalog: Catalog) -> None:
+        first = change("g", "a")
+        catalog.commit(first)
+        catalog.commit(change("g", "a"))
+        catalog.commit(change("g", restore=1))
+        assert first.tables["a"].id not in catalog.sweep([], keep_last=1).dropped
+        assert catalog.snapshot("g").tables["a"].id == first.tables["a"].id
+
+    def test_a_sweep_by_age_keeps_the_latest(self, catalog: Catalog) -> None:
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        assert catalog.sweep([], before=datetime(2000, 1, 1, tzinfo=UTC)).versions == 0
+        assert catalog.sweep([], before=datetime.now(UTC) + timedelta(days=1), keep_last=2).versions == 1
+        assert catalog.sweep([], before=datetime.now(UTC) + timedelta(days=1)).versions == 1
+        assert catalog.groups() == {"g": 3}
+        assert catalog.snapshot("g").version == 3
+
+    def test_a_condemned_file_can_never_be_committed(self, catalog: Catalog) -> None:
+        made = change("g", "a")
+        orphan = made.tables["a"].id
+        assert catalog.sweep([orphan], dry_run=True).orphans == (orphan,)
+        assert catalog.sweep([orphan]).orphans == (orphan,)
+        with pytest.raises(CondemnedError):
+            catalog.commit(made)
+        assert catalog.groups() == {}
+        assert catalog.commit(change("g", "a")).version == 1
+
+    def test_a_committed_file_is_never_condemned(self, catalog: Catalog) -> None:
+        made = change("g", "a")
+        catalog.commit(made)
+        assert catalog.sweep([made.tables["a"].id]).orphans == ()
+
+    def test_a_dry_sweep_changes_nothing(self, catalog: Catalog) -> None:
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        assert catalog.sweep([], keep_last=1, dry_run=True).versions == 2
+        assert [line.version for line in catalog.versions("g")] == [1, 2, 3]
+
+    def test_numbers_are_not_used_again_after_a_sweep(self, catalog: Catalog) -> None:
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        catalog.sweep([], keep_last=1)
+        assert catalog.commit(change("g", "a")).version == 4
+
+    def test_a_sound_catalog_has_no_problems(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", "b"))
+        catalog.commit(change("g", delete="a"))
+        catalog.commit(change("g", restore=1))
+        catalog.sweep([], keep_last=1)
+        assert catalog.problems() == []
+
+    def test_threads_never_share_a_version(self, catalog: Catalog) -> None:
+        made: list[int] = []
+
+        def work() -> None:
+            made.extend(catalog.commit(change("g", "t")).version for _ in range(5))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert sorted(made) == list(range(1, 21))
+
+    def test_of_savers_with_one_expectation_one_wins(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "t"))
+        outcomes: list[str] = []
+
+        def work() -> None:
+            try:
+                catalog.commit(change("g", "t", expected_version=1))
+            except ConflictError:
+                outcomes.append("conflict")
+            else:
+                outcomes.append("won")
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert sorted(outcomes) == ["conflict"] * 5 + ["won"]
+        assert catalog.groups() == {"g": 2}

@@ -1,0 +1,141 @@
+"""The cache keeps what fits, for as long as it may, loads once, and counts truly."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.store.cache import FeatureCache
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def load(value: object, size: int = 1):
+    return lambda: (value, size)
+
+
+def refuse():
+    raise AssertionError("loaded again")
+
+
+def test_a_second_get_does_not_load() -> None:
+    cache = FeatureCache()
+    assert cache.get("k", load("v")) == "v"
+    assert cache.get("k", refuse) == "v"
+    stats = cache.get_stats()
+    assert (stats["hits"], stats["misses"], stats["hit_ratio"], stats["size"]) == (1, 1, 0.5, 1)
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    cache = FeatureCache(max_size=2)
+    cache.get("a", load(1))
+    cache.get("b", load(2))
+    cache.get("a", refuse)
+    cache.get("c", load(3))
+    assert cache.get("a", refuse) == 1
+    assert cache.get("b", load("again")) == "again"
+    assert cache.get_stats()["evictions"] == 2
+
+
+def test_bytes_are_bounded_and_a_giant_is_not_kept() -> None:
+    cache = FeatureCache(max_bytes=10)
+    cache.get("a", load(1, 6))
+    cache.get("giant", load(2, 11))
+    assert cache.get("a", refuse) == 1
+    cache.get("b", load(3, 6))
+    stats = cache.get_stats()
+    assert (stats["size"], stats["bytes"], stats["evictions"]) == (1, 6, 1)
+
+
+def test_an_expired_entry_is_freed_and_loads_again() -> None:
+    clock = Clock()
+    cache = FeatureCache(ttl_seconds=10, clock=clock)
+    cache.get("k", load("old", 5))
+    clock.now = 9.9
+    assert cache.get("k", refuse) == "old"
+    clock.now = 10.0
+    assert cache.get_stats()["bytes"] == 0
+    assert cache.get("k", load("new")) == "new"
+    stats = cache.get_stats()
+    assert (stats["expirations"], stats["hits"], stats["misses"]) == (1, 1, 2)
+
+
+def test_a_failed_load_is_not_kept() -> None:
+    cache = FeatureCache()
+
+    def fail():
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        cache.get("k", fail)
+    assert cache.get("k", load("v")) == "v"
+
+
+def test_eight_threads_that_want_one_key_load_it_once() -> None:
+    cache = FeatureCache()
+    loads: list[int] = []
+    started, release = threading.Event(), threading.Event()
+    answers: list[object] = []
+
+    def slow():
+        loads.append(1)
+        started.set()
+        assert release.wait(60)
+        return "v", 1
+
+    def work() -> None:
+        answers.append(cache.get("k", slow))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads[0].start()
+    assert started.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    release.set()
+    for thread in threads:
+        thread.join(60)
+    assert answers == ["v"] * 8
+    assert len(loads) == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(0, 4)), max_size=60),
+    st.integers(1, 4),
+    st.integers(1, 12),
+)
+def test_it_answers_rightly_and_within_bounds_whatever_is_asked(asked, max_size: int, max_bytes: int) -> None:
+    clock = Clock()
+    cache = FeatureCache(max_size=max_size, max_bytes=max_bytes, ttl_seconds=5, clock=clock)
+    loaded: dict[Hashable, float] = {}
+    misses = 0
+    for key, size, wait in asked:
+        clock.now += wait
+        fresh = False
+
+        def make(key=key, size=size):
+            nonlocal fresh
+            fresh = True
+            return key, size
+
+        assert cache.get(key, make) == key
+        misses += fresh
+        if fresh:
+            loaded[key] = clock.now
+        assert clock.now - loaded[key] < 5, "served too old"
+        stats = cache.get_stats()
+        assert stats["size"] <= max_size
+        assert 0 <= stats["bytes"] <= max_bytes
+    stats = cache.get_stats()
+    assert (stats["misses"], stats["hits"]) == (misses, len(asked) - misses)
+    clock.now += 5
+    assert cache.get_stats()["size"] == cache.get_stats()["bytes"] == 0

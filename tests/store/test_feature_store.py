@@ -1,0 +1,372 @@
+"""What the store promises to one caller, on every backend."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import shutil
+import sys
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from features.errors import (
+    BusyError,
+    ConfigError,
+    ConflictError,
+    CorruptFileError,
+    NotFoundError,
+    StorageError,
+    StoreClosedError,
+    UnsafeEnvironmentError,
+    UnsupportedDataError,
+)
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+
+
+def table(*values: float) -> pa.Table:
+    return pa.table({"id": pa.array(range(len(values)), pa.int64()), "value": pa.array(values, pa.float64())})
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path / "store", backend="pyarrow")) as store:
+        yield store
+
+
+def to_arrow(frame: object, backend: str) -> pa.Table:
+    return frame if backend == "pyarrow" else pa.table(frame)
+
+
+def test_a_store_gives_frames_of_its_backend(tmp_path: Path, backend: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend)) as store:
+        store.save_features("g", {"t": table(1.0, 2.0)})
+        loaded = store.get_features(["t"], "g")["t"]
+        assert type(loaded).__module__.partition(".")[0] == backend
+        assert to_arrow(loaded, backend).column("value").to_pylist() == [1.0, 2.0]
+
+
+def test_saved_paths_are_the_files(store: SimpleFeatureStore) -> None:
+    paths = store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    assert set(paths) == {"a", "b"}
+    assert all(Path(path).is_file() for path in paths.values())
+
+
+def test_a_group_is_found_by_its_tables_name_alone(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"a": table(1.0)})
+    store.save_features("h", {"b": table(2.0), "c": table(3.0)})
+    assert store.get_features(["b", "a"]) == {"b": table(2.0), "a": table(1.0)}
+    assert store.get_feature_info("b").group == "h"
+    store.save_features("h", {"a": table(4.0)})
+    with pytest.raises(ConfigError, match="several groups"):
+        store.get_features(["a"])
+    with pytest.raises(ConfigError):
+        store.get_features()
+
+
+def test_tables_come_in_the_order_asked_for(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"b": table(2.0), "a": table(1.0), "c": table(3.0)})
+    assert list(store.get_features(["c", "a"], "g")) == ["c", "a"]
+    assert list(store.get_features(None, "g")) == ["a", "b", "c"]
+
+
+def test_columns_come_in_the_order_asked_for(tmp_path: Path, backend: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend)) as store:
+        store.save_features("g", {"t": table(1.0), "u": table(2.0)})
+        for _ in range(2):  # from the file, then from the cache
+            got = store.get_features(None, "g", columns={"t": ["value", "id"]})
+            assert to_arrow(got["t"], backend).column_names == ["value", "id"]
+            assert to_arrow(got["u"], backend).column_names == ["id", "value"]
+            got = store.get_features(["t"], "g", columns=["value"])
+            assert to_arrow(got["t"], backend).column_names == ["value"]
+
+
+def test_a_second_load_is_served_by_the_cache(tmp_path: Path, backend: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, cache_max_size=7)) as store:
+        store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+        for _ in range(5):
+            store.get_features(None, "g")
+        stats = store.cache.get_stats()
+        assert (stats["misses"], stats["hits"], stats["hit_ratio"]) == (2, 8, 0.8)
+        assert (stats["size"], stats["max_size"]) == (2, 7)
+        store.save_features("g", {"a": table(9.0)})
+        assert to_arrow(store.get_features(["a"], "g")["a"], backend).column("value").to_pylist() == [9.0]
+
+
+def test_without_a_cache_all_the_same_comes_back(tmp_path: Path, backend: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)) as store:
+        assert store.cache is None
+        store.save_features("g", {"t": table(1.0)})
+        assert to_arrow(store.get_features(["t"], "g")["t"], backend) == table(1.0)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "snappy", "zstd", "gzip", "none"])
+def test_every_compression_reads_back(tmp_path: Path, backend: str, compression: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, compression=compression)) as store:
+        frame = store._codec.hand_out(store._codec.read(_saved(tmp_path, table(1.0, 2.0)), None))
+        store.save_features("g", {"t": frame})
+        assert to_arrow(store.get_features(["t"], "g")["t"], backend) == table(1.0, 2.0)
+
+
+def _saved(folder: Path, content: pa.Table) -> Path:
+    with SimpleFeatureStore(FeatureStoreConfig(folder / "other", backend="pyarrow")) as store:
+        return Path(store.save_features("g", {"t": content})["t"])
+
+
+def test_two_store_objects_see_each_others_saves(tmp_path: Path) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow")
+    with SimpleFeatureStore(config) as one, SimpleFeatureStore(config) as other:
+        for value in (1.0, 2.0, 3.0):
+            one.save_features("g", {"t": table(value)})
+            assert other.get_features(["t"], "g") == {"t": table(value)}
+
+
+def test_artifacts_are_json_and_come_back_equal(store: SimpleFeatureStore) -> None:
+    artifacts = {"state": {"mean": 0.1, "names": ["a", None, True], "é": "日"}, "empty": {}}
+    store.save_features("g", {"t": table(1.0)}, artifacts=artifacts)
+    assert store.get_artifacts("g") == artifacts
+    for wrong in ({"x": float("nan")}, {1: "x"}, {"x": (1, 2)}, {"x": object()}, [1], "text"):
+        with pytest.raises(UnsupportedDataError, match="artifacts"):
+            store.save_features("g", {"t": table(1.0)}, artifacts=wrong)
+    assert len(store.versions("g")) == 1
+
+
+def test_info_tells_of_one_table(store: SimpleFeatureStore) -> None:
+    paths = store.save_features("g", {"t": table(1.0, 2.0)})
+    info = store.get_feature_info("t", "g")
+    assert (info.rows, info.version, info.schema.names) == (2, 1, ["id", "value"])
+    assert info.size == Path(paths["t"]).stat().st_size
+
+
+def test_stats_count_the_whole_store(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0), "u": table(1.0)})
+    store.save_features("g", {"t": table(2.0)})
+    stats = store.get_store_stats()
+    assert {key: stats[key] for key in ("groups", "versions", "tables", "files")} == {
+        "groups": 1,
+        "versions": 2,
+        "tables": 2,
+        "files": 3,
+    }
+
+
+def test_a_failed_save_leaves_everything_byte_for_byte(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    before = files_under(store.config.folder)
+    for wrong, error in [
+        ({"t": table(2.0), "bad": "not a frame"}, UnsupportedDataError),
+        ({}, UnsupportedDataError),
+        ([("t", table(2.0))], UnsupportedDataError),
+        ({"t": pa.table({})}, UnsupportedDataError),
+        ({"a/b": table(2.0)}, ValueError),
+        ({"e\u0301": table(2.0), "\u00e9": table(2.0)}, UnsupportedDataError),
+    ]:
+        with pytest.raises(error):
+            store.save_features("g", wrong)
+    with pytest.raises(ConflictError):
+        store.save_features("g", {"t": table(2.0)}, expected_version=7)
+    for wrong in ({"expected_version": "1"}, {"expected_version": -1}, {"message": 3}, {"write_id": ""}):
+        with pytest.raises(ConfigError):
+            store.save_features("g", {"t": table(2.0)}, **wrong)
+    assert files_under(store.config.folder) == before
+
+
+def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None:
+    store.save_features("movies", {"basic": table(1.0)})
+    for ask, kind in [
+        (lambda: store.get_features(["basic"], "movie"), "group"),
+        (lambda: store.get_features(["basics"], "movies"), "table"),
+        (lambda: store.get_features(["basics"]), "table"),
+        (lambda: store.get_features(["basic"], "movies", version=2), "version"),
+        (lambda: store.get_features(["basic"], "movies", as_of=datetime(2000, 1, 1, tzinfo=UTC)), "version"),
+        (lambda: store.get_features(["basic"], "movies", columns=["valu"]), "column"),
+        (lambda: store.get_features(["basic"], "movies", columns={"basics": ["value"]}), "table"),
+        (lambda: store.get_artifacts("movies", version=5), "version"),
+        (lambda: store.versions("nothing"), "group"),
+        (lambda: store.list_features("nothing"), "group"),
+        (lambda: store.get_feature_info("text", "movies"), "table"),
+        (lambda: store.delete_feature("text", "movies"), "table"),
+        (lambda: store.delete_feature("text", "nothing"), "group"),
+        (lambda: store.rollback("movies", 3), "version"),
+        (lambda: store.rollback("nothing", 1), "group"),
+    ]:
+        with pytest.raises(NotFoundError) as caught:
+            ask()
+        assert caught.value.kind == kind
+    for ask in [
+        lambda: store.get_features("basic", "movies"),
+        lambda: store.get_features(["basic"], "movies", version=0),
+        lambda: store.get_features(["basic"], "movies", version="1"),
+        lambda: store.get_features(["basic"], "movies", as_of=datetime(2030, 1, 1)),  # noqa: DTZ001
+        lambda: store.get_features(["basic"], "movies", version=1, as_of=datetime.now(UTC)),
+        lambda: store.get_features(["basic"], "movies", columns="value"),
+        lambda: store.get_features(["basic"], "movies", columns=[]),
+        lambda: store.get_features(["basic"], "movies", columns=["id", "id"]),
+        lambda: store.gc(keep_last=0),
+        lambda: store.gc(older_than=3),
+        lambda: store.gc(older_than=timedelta(days=-1)),
+    ]:
+        with pytest.raises(ConfigError):
+            ask()
+    assert store.list_feature_groups() == ["movies"]
+    assert len(store.versions("movies")) == 1
+
+
+def test_changed_bytes_are_never_returned_as_data(tmp_path: Path, backend: str) -> None:
+    for verify, cached in (("once", True), ("always", False)):
+        folder = tmp_path / verify
+        config = FeatureStoreConfig(folder, backend=backend, verify_reads=verify, cache_enabled=cached)
+        with SimpleFeatureStore(config) as store:
+            path = Path(store.save_features("g", {"t": table(*range(50))})["t"])
+            good = path.read_bytes()
+            for bad in (good[:-1], flipped(good, len(good) - 9), flipped(good, 100), b"", good * 2):
+                path.write_bytes(bad)
+                with pytest.raises(CorruptFileError) as caught:
+                    store.get_features(["t"], "g")
+                assert caught.value.file == path.stem
+                report = store.check(deep=True)
+                assert [problem.file for problem in report.problems] == [path.stem]
+            path.write_bytes(good)
+            assert to_arrow(store.get_features(["t"], "g")["t"], backend) == table(*range(50))
+            path.unlink()
+            if not cached:  # else the table is still in memory, where it is good
+                with pytest.raises(CorruptFileError):
+                    store.get_features(["t"], "g")
+            assert [problem.kind for problem in store.check().problems] == ["missing"]
+
+
+def flipped(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+
+
+def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    orphan = store._storage.stage(lambda path: path.write_bytes(b"left by a crash"))
+    report = store.check(deep=True)
+    assert report.ok
+    assert report.orphans == (orphan.id,)
+    assert store.gc(dry_run=True).files == 1
+    assert store.check().orphans == (orphan.id,)
+    collected = store.gc()
+    assert (collected.files, collected.orphans, collected.bytes) == (1, 1, orphan.size)
+    assert store.check().orphans == ()
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+def test_gc_by_age_keeps_what_is_young_and_what_is_latest(store: SimpleFeatureStore) -> None:
+    for value in (1.0, 2.0, 3.0):
+        store.save_features("g", {"t": table(value)})
+    assert store.gc(older_than=timedelta(hours=1)).versions == 0
+    assert store.gc(older_than=timedelta(0)).versions == 2
+    assert store.get_features(["t"], "g") == {"t": table(3.0)}
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = SimpleFeatureStore(FeatureStoreConfig(tmp_path))
+    store.close()
+    store.close()
+    with pytest.raises(StoreClosedError):
+        store.list_feature_groups()
+
+
+def test_a_store_is_pickled_as_its_configuration(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    with pickle.loads(pickle.dumps(store)) as twin:
+        assert twin.config == store.config
+        assert twin.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_store_carried_over_a_fork_is_refused(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of forks beside threads: that is the case
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        child = os.fork()
+        if child == 0:
+            try:
+                store.list_feature_groups()
+                sender.send("used")
+            except UnsafeEnvironmentError:
+                sender.send("refused")
+            finally:
+                os._exit(0)
+    assert receiver.poll(60)
+    assert receiver.recv() == "refused"
+    os.waitpid(child, 0)
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+def test_a_store_of_a_newer_layout_is_refused(store: SimpleFeatureStore) -> None:
+    with store._catalog._engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE layout SET number = 99")
+    with pytest.raises(UnsafeEnvironmentError, match="layout 99"):
+        SimpleFeatureStore(store.config)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="is a file"):
+        SimpleFeatureStore(FeatureStoreConfig(tmp_path / "file"))
+    with pytest.raises(StorageError):
+        SimpleFeatureStore(FeatureStoreConfig(tmp_path / "file" / "below"))
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite3").write_bytes(b"this is no database, but a letter to a friend" * 40)
+    with pytest.raises(CorruptFileError):
+        SimpleFeatureStore(FeatureStoreConfig(tmp_path))
+    assert (tmp_path / "catalog.sqlite3").read_bytes().startswith(b"this is no database")
+
+
+def test_a_backup_is_a_store_and_does_not_follow(store: SimpleFeatureStore, tmp_path: Path) -> None:
+    store.save_features("g", {"t": table(1.0)}, artifacts={"a": 1})
+    store.save_features("g", {"t": table(2.0)})
+    store.backup(tmp_path / "copy")
+    store.save_features("g", {"t": table(3.0)})
+    shutil.rmtree(store.config.folder / "files")
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path / "copy", backend="pyarrow")) as copy:
+        assert copy.check(deep=True).ok
+        assert copy.get_features(None, "g") == {"t": table(2.0)}
+        assert copy.get_features(None, "g", version=1) == {"t": table(1.0)}
+        assert copy.get_artifacts("g") == {"a": 1}
+    with pytest.raises(StorageError, match="not empty"):
+        store.backup(tmp_path / "copy")
+
+
+def test_a_store_recovers_from_a_passing_error(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    folder = store.config.folder / "files"
+    folder.rename(folder.with_name("away"))
+    folder.write_text("in the way")
+    with pytest.raises(StorageError) as caught:
+        store.save_features("g", {"t": table(2.0)})
+    assert caught.value.errno is not None
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+    store.save_features("g", {"t": table(3.0)})
+    assert store.check(deep=True).ok
+
+
+def test_a_writer_elsewhere_is_waited_for_and_then_told(tmp_path: Path) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", busy_timeout_seconds=0.05)
+    with SimpleFeatureStore(config) as store, SimpleFeatureStore(config) as other:
+        store.save_features("g", {"t": table(1.0)})
+        with other._catalog._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(BusyError) as caught:
+                store.save_features("g", {"t": table(2.0)})
+            connection.exec_driver_sql("ROLLBACK")
+        assert caught.value.seconds == 0.05
+        store.save_features("g", {"t": table(3.0)})
+        assert store.check().orphans == ()

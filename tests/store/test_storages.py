@@ -1,0 +1,27 @@
+"""Every storage keeps the contract."""
+
+from pathlib import Path
+
+from features.store.storage.base import Storage
+from features.store.storage.local import LocalStorage
+from features.testing.storage_contract import StorageContract
+
+
+class TestLocalStorage(StorageContract):
+    def open(self, folder: Path) -> Storage:
+        return LocalStorage(folder / "files")
+
+    def raw_read(self, folder: Path, file: str) -> bytes | None:
+        path = folder / "files" / f"{file}.parquet"
+        return path.read_bytes() if path.exists() else None
+
+    def raw_write(self, folder: Path, file: str, content: bytes) -> None:
+        (folder / "files" / f"{file}.parquet").write_bytes(content)
+
+    def test_a_symlink_or_a_foreign_file_is_not_ours(self, tmp_path: Path) -> None:
+        storage = self.open(tmp_path)
+        staged = storage.stage(lambda path: path.write_bytes(b"x"))
+        folder = tmp_path / "files"
+        (folder / "notes.txt").write_text("mine")
+        (folder / f"{'0' * 32}.parquet").symlink_to(folder / "notes.txt")
+        assert dict(storage.files()) == {staged.id: 1}
