@@ -1,0 +1,27 @@
+"""The command ``features``, also as ``python -m features``."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import sys
+
+
+def main() -> int:
+    """Run the command line and leave with its exit code; 2 where the packages that it needs are not installed."""
+    absent = [name for name in ("typer", "rich") if importlib.util.find_spec(name) is None]
+    if absent:
+        packages = " and ".join(absent)
+        sys.stderr.write(f"error: the command line needs {packages}; pip install 'typed-feature-store[cli]'\n")
+        return 2
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a title in Korean must not stop an ASCII terminal
+            stream.reconfigure(errors="backslashreplace")
+    from features.cli import app
+
+    app(prog_name="features")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""``ls``, ``show`` and ``log``: what a store holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from features.cli.opening import existing_store
+from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Version
+from features.cli.screen import brief, json_value, moment_text, print_json, print_table, say, size_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from features.store.feature_store import SimpleFeatureStore
+    from features.store.versions import GroupVersion, TableFile
+
+_CELL = 20
+_TYPES = {
+    "large_string": "string",
+    "string_view": "string",
+    "large_binary": "binary",
+    "double": "float64",
+    "float": "float32",
+}
+
+
+def ls(store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """List the groups of a store.
+
+    \b
+    Example:  features ls --store store
+    """
+    with existing_store(store) as opened:
+        groups = [_group_record(opened, group) for group in opened.list_feature_groups()]
+    if as_json:
+        print_json({"store": str(store), "groups": groups})
+    elif not groups:
+        say(f"The store {store} is empty; fill it with: features build MOVIES --store {store}")
+    else:
+        print_table(
+            {"group": "left", "version": "right", "tables": "right", "size": "right", "saved": "left"},
+            (
+                (one["group"], one["version"], one["tables"], size_text(one["bytes"]), moment_text(one["created_at"]))
+                for one in groups
+            ),
+        )
+
+
+def log(group: Group, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """List the versions of a group, newest first.
+
+    \b
+    Example:  features log movies --store store
+    """
+    with existing_store(store) as opened:
+        versions = [_version_record(one) for one in reversed(opened.versions(group))]
+    if as_json:
+        print_json({"group": group, "versions": versions})
+        return
+    print_table(
+        {"version": "right", "saved": "left", "tables": "left", "message": "left"},
+        (
+            (one["version"], moment_text(one["created_at"]), ", ".join(one["tables"]), one["message"] or "")
+            for one in versions
+        ),
+    )
+
+
+def show(
+    group: Group,
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table of it.")] = None,
+    version: Version = None,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many first rows to show.")] = 3,
+    store: StoreFolder = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Show a group's tables, or one table's columns and first rows.
+
+    What columns mean is told where the library knows it.
+
+    \b
+    Example:  features show movies --store store
+              features show movies temporal --version 1 --rows 5 --store store
+    """
+    with existing_store(store) as opened:
+        if table is None:
+            document = _group_document(opened, group, version)
+        else:
+            document = _table_document(opened, group, table, version, rows)
+    if as_json:
+        print_json(document)
+    elif table is None:
+        _print_group(document)
+    else:
+        _print_table(document)
+
+
+def _group_record(store: SimpleFeatureStore, group: str) -> dict[str, Any]:
+    latest = store.versions(group)[-1]
+    files = [store.get_feature_info(name, group, version=latest.version) for name in latest.tables]
+    record = _version_record(latest)
+    return {"group": group, **record, "tables": len(files), "bytes": sum(file.size for file in files)}
+
+
+def _version_record(version: GroupVersion) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "created_at": version.created_at,
+        "message": version.message,
+        "tables": list(version.tables),
+    }
+
+
+def _group_document(store: SimpleFeatureStore, group: str, version: int | None) -> dict[str, Any]:
+    artifacts = store.get_artifacts(group, version=version)  # knows whether there is such a version
+    versions = store.versions(group)
+    shown = next(one for one in versions if version in (None, one.version) and (version or one is versions[-1]))
+    files = [store.get_feature_info(name, group, version=shown.version) for name in shown.tables]
+    return {
+        "group": group,
+        **_version_record(shown),
+        "tables": [_file_record(file) for file in files],
+        "artifacts": artifacts,
+    }
+
+
+def _file_record(file: TableFile) -> dict[str, Any]:
+    return {
+        "table": file.name,
+        "rows": file.rows,
+        "columns": len(file.schema.names),
+        "bytes": file.size,
+        "since_version": file.version,
+        "file": f"{file.id}.parquet",
+    }
+
+
+def _print_group(document: dict[str, Any]) -> None:
+    said = f": {document['message']}" if document["message"] else ""
+    say(f"Group {document['group']}, version {document['version']}, {moment_text(document['created_at'])}{said}")
+    say()
+    print_table(
+        {"table": "left", "rows": "right", "columns": "right", "size": "right", "since version": "right"},
+        (
+            (one["table"], f"{one['rows']:,}", one["columns"], size_text(one["bytes"]), one["since_version"])
+            for one in document["tables"]
+        ),
+    )
+    if document["artifacts"]:
+        say()
+        print_table(
+            {"artifact": "left", "value": "left"},
+            ((name, brief(value, 60)) for name, value in document["artifacts"].items()),
+        )
+
+
+def _table_document(
+    store: SimpleFeatureStore, group: str, table: str, version: int | None, rows: int
+) -> dict[str, Any]:
+    info = store.get_feature_info(table, group, version=version)
+    frame: pa.Table = store.get_features([table], group, version=version)[table]
+    meanings = _descriptions(info)
+    return {
+        "group": group,
+        **_file_record(info),
+        "schema": [
+            {"column": field.name, "type": _type_name(field.type), "description": meanings.get(field.name)}
+            for field in frame.schema
+        ],
+        "first_rows": [
+            {field: values[at] for field, values in zip(frame.schema.names, _values(frame, rows), strict=True)}
+            for at in range(min(rows, frame.num_rows))
+        ],
+    }
+
+
+def _values(frame: pa.Table, rows: int) -> list[list[Any]]:
+    return [column.to_pylist() for column in frame.slice(0, rows).columns]
+
+
+def _type_name(dtype: pa.DataType) -> str:
+    return _TYPES.get(str(dtype), str(dtype))
+
+
+def _descriptions(table: TableFile) -> dict[str, str]:
+    """What the library's own features mean, where this table is one of the processor's."""
+    from features.engineering.tmdb_processor import default_features
+
+    if table.schema.names[:1] != ["movie_id"]:
+        return {}
+    meanings = {one.name: one.description for one in default_features() if one.family == table.name}
+    return {"movie_id": "the movie's id, the key of every table", **meanings} if meanings else {}
+
+
+def _print_table(document: dict[str, Any]) -> None:
+    size = f"{document['rows']:,} rows × {document['columns']} columns, {size_text(document['bytes'])}"
+    say(f"Table {document['table']} of group {document['group']}: {size}, since version {document['since_version']}")
+    say()
+    if any(one["description"] for one in document["schema"]):
+        print_table(
+            {"column": "left", "type": "left", "description": "left"},
+            ((one["column"], one["type"], one["description"] or "") for one in document["schema"]),
+        )
+    else:
+        print_table({"column": "left", "type": "left"}, ((one["column"], one["type"]) for one in document["schema"]))
+    first = document["first_rows"]
+    if not first:
+        return
+    say()
+    # One line a column, since a table of features is wider than any terminal.
+    print_table(
+        {"first rows": "left", **{str(at): "left" for at in range(1, len(first) + 1)}},
+        (
+            (one["column"], *(brief(json_value(row[one["column"]]), _CELL) for row in first))
+            for one in document["schema"]
+        ),
+    )

@@ -1,0 +1,135 @@
+"""Every way in which a command may fail, as an exit code and one sentence with the next step; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from features.cli.screen import printable
+from features.errors import ConfigError, FeatureStoreError, InvalidMoviesError, InvalidNameError, MissingExtraError
+
+FOUND_WRONG = 1
+"""What was asked for makes sense, but a file, a store or its data stand against it."""
+WRONG_USE = 2
+"""The command can never work as it was typed."""
+INTERRUPTED = 130
+CUT_OFF = 141
+"""Whoever read our output closed it; the code that a shell gives to a program ended by the pipe."""
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Not public under one name: it was click's until typer brought its own."""
+
+_AS_TYPED = (
+    (re.compile(r"on_invalid='reject'"), "--on-invalid reject"),
+    (re.compile(r"rename=\{'their name': '(\w+)'\}"), r"--rename 'their name=\1'"),
+    (re.compile(r"\brename="), "--rename"),
+    (re.compile(r"\bformat='(\w+)'"), r"--format \1"),
+    (re.compile(r"\bformat="), "--format"),
+    (re.compile(r"\bcheck\(deep=True\)"), "features check --deep"),
+    (re.compile(r"\bgc\(keep_last=…\)"), "features gc --keep-last N"),
+    (re.compile(r"\bsee its versions\(\)"), "features log lists what there is"),
+    (re.compile(r"\bbase_path\b"), "--store"),
+)
+"""The library's messages speak of Python arguments; here the same things are options."""
+
+
+class TellingGroup(TyperGroup):
+    """The root command: whatever is raised beneath it is told in one sentence and becomes an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and leave by ``SystemExit``, unless ``standalone_mode`` is off: then as any other group."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        typed = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except Exception as error:  # noqa: BLE001 - the last stop of every error
+            code = tell(error, as_json="--json" in typed)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # polars' bugs arrive as one, outside of Exception
+                raise
+            code = tell(error, as_json="--json" in typed)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and see that its output has left while a closed pipe can still be noticed quietly."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+            raise typer.Exit(CUT_OFF) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        return result
+
+
+def tell(error: BaseException, *, as_json: bool) -> int:
+    """Say on stderr what went wrong, and return the exit code. ``FEATURES_TRACEBACK=1`` raises it again instead."""
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    if os.environ.get("FEATURES_TRACEBACK") == "1":
+        raise error
+    code, message = _explained(error)
+    if as_json:
+        sys.stderr.write(json.dumps({"error": {"type": type(error).__name__, "message": message}}) + "\n")
+    else:
+        sys.stderr.write(f"error: {printable(message)}\n")
+    return code
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, _UsageError):
+        return WRONG_USE, _misuse(error)
+    if isinstance(error, InvalidMoviesError) and ";" not in error.message:
+        return FOUND_WRONG, f"{as_typed(error.message)}; give a JSON, JSONL, CSV or Parquet file of movies"
+    if isinstance(error, FeatureStoreError):
+        wrong_use = isinstance(error, (ConfigError, InvalidNameError, MissingExtraError))
+        return WRONG_USE if wrong_use else FOUND_WRONG, as_typed(error.message)
+    if isinstance(error, ModuleNotFoundError):
+        return WRONG_USE, f"{error.name} is not installed; pip install 'typed-feature-store[all]'"
+    if isinstance(error, OSError):
+        about = f" {error.filename}" if error.filename else ""
+        return FOUND_WRONG, f"the system refused{about}: {error.strerror or error}; check the path and try again"
+    if isinstance(error, MemoryError):
+        return FOUND_WRONG, "there is not enough memory for this; work on fewer movies or columns at a time"
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return FOUND_WRONG, (
+        f"unexpected {type(error).__name__}: {first_line}; this is a bug: "
+        "run it again with FEATURES_TRACEBACK=1 set, and report what that prints"
+    )
+
+
+def as_typed(message: str) -> str:
+    """The library's message, with options for arguments."""
+    for argument, option in _AS_TYPED:
+        message = argument.sub(option, message)
+    return message
+
+
+def _misuse(error: Any) -> str:
+    said = error.format_message().rstrip(".").replace("\n", " ").replace("Value error, ", "")
+    path = error.ctx.command_path if error.ctx else "features"
+    return f"{said[:1].lower()}{said[1:]}; see {path} --help"
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere: the interpreter flushes once more when it ends, and would complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

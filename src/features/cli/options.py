@@ -1,0 +1,110 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StoreFolder = Annotated[
+    Path,
+    typer.Option("--store", envvar="FEATURES_STORE", metavar="DIR", help="Folder of the store."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Group = Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")]
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="Name of the table.")]
+Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help="This version, not the latest.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+DEFAULT_STORE = Path("store")
+
+
+class Engine(StrEnum):
+    """The libraries that features can be computed with."""
+
+    PANDAS = "pandas"
+    POLARS = "polars"
+
+
+class OnInvalid(StrEnum):
+    """What becomes of records that are not movies."""
+
+    RAISE = "raise"
+    REJECT = "reject"
+
+
+class Compression(StrEnum):
+    """How files are compressed."""
+
+    LZ4 = "lz4"
+    SNAPPY = "snappy"
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    NONE = "none"
+
+
+class MovieFormat(StrEnum):
+    """The kinds of files that movies are read from."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+_SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def day(text: str | None) -> dt.date | None:
+    """``YYYY-MM-DD`` as a date.
+
+    Raises:
+        typer.BadParameter: it is no such day.
+    """
+    if text is None:
+        return None
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint="--as-of") from None
+
+
+def span(text: str | None) -> dt.timedelta | None:
+    """``30d``, ``12h`` … as a duration.
+
+    Raises:
+        typer.BadParameter: it is no such duration.
+    """
+    if text is None:
+        return None
+    parts = _SPAN.fullmatch(text)
+    if parts is None:
+        hint = f"{text!r} is not a duration such as 30d, 12h, 45m, 90s or 2w"
+        raise typer.BadParameter(hint, param_hint="--older-than")
+    return dt.timedelta(**{_UNITS[parts[2]]: int(parts[1])})
+
+
+def renames(pairs: list[str]) -> dict[str, str]:
+    """``old=new`` pairs as a mapping.
+
+    Raises:
+        typer.BadParameter: one is no such pair, or a name stands twice on the left.
+    """
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        old, equals, new = pair.rpartition("=")
+        if not (old and equals and new) or old in mapping:
+            problem = "is given twice" if old in mapping else "is not of the form old=new"
+            raise typer.BadParameter(f"{pair!r} {problem}, e.g. film=title", param_hint="--rename")
+        mapping[old] = new
+    return mapping
+
+
+def names(lists: list[str]) -> list[str] | None:
+    """Names separated by commas, the option given once or more; None where it was not given."""
+    return [name for each in lists for name in map(str.strip, each.split(",")) if name] or None

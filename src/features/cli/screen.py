@@ -1,0 +1,97 @@
+"""How results look: tables that fit a terminal and are never cut in a pipe, and JSON for machines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+_UNCUT = 100_000
+"""Columns of a pipe: wide enough that no row ever wraps there, so that a line is a row."""
+
+
+def say(text: str = "") -> None:
+    """One line on stdout."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout: ASCII, so that no terminal's encoding can break it."""
+    sys.stdout.write(json.dumps(json_value(document), indent=2, allow_nan=False) + "\n")
+
+
+def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[Sequence[object]]) -> None:
+    """Rows under upper-case headers: folded to a terminal's width, as wide as they are in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name, side in columns.items():
+        table.add_column(name.upper(), justify=side, overflow="fold")
+    for row in rows:
+        table.add_row(*(printable(str(value)) for value in row))
+    width = None if sys.stdout.isatty() else _UNCUT
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
+
+
+def printable(text: str) -> str:
+    """``text`` with what would move a cursor, change a colour or break a line as escapes: names and titles are
+    data, and say nothing to a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def json_value(value: Any) -> Any:
+    """``value`` as JSON has it: dates, times and decimals as text, bytes in hexadecimal, NaN and infinities as
+    text."""
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, (dt.timedelta, Decimal)):
+        return str(value)
+    return value
+
+
+def brief(value: object, longest: int) -> str:
+    """A table's value in at most ``longest`` characters."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = value if isinstance(value, str) else str(json_value(value))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, in the singular where it is one."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes, in the unit that leaves up to three digits before the point."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.95:
+            return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def moment_text(moment: dt.datetime) -> str:
+    """A moment in UTC, to the second."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
