@@ -1,0 +1,1 @@
+"""Movie records become typed feature tables. Knows nothing of the store."""

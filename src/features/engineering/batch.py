@@ -1,0 +1,207 @@
+"""Some records as columns, not yet judged: the one shape in which dicts, frames and files enter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from features.engineering.columns import RawColumn
+from features.engineering.schema import ALIASES, FIELDS
+from features.errors import ConfigError, InvalidMoviesError
+from features.frames import Frame, backend_of
+
+BATCH_ROWS = 1 << 16
+"""Rows judged at a time: enough for whole-column work, few enough that a large input never is all Python
+objects."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records as columns of equal length."""
+
+    columns: Mapping[str, RawColumn]
+    """By field; a field that no record has may be absent."""
+    rows: Sequence[int]
+    """Where each record stands in the input."""
+    records: Callable[[Sequence[int]], Sequence[object]]
+    """The whole records at some positions, for the account of the rejected."""
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+    """Positions that hold no record at all, and why."""
+    from_csv: bool = False
+
+
+class FieldNames:
+    """Under which of the input's own names each field may stand, best first.
+
+    Args:
+        rename: the input's name → the field that it is, as in ``{"film": "title"}``.
+
+    Raises:
+        ConfigError: ``rename`` names a field that movies do not have, or one twice.
+    """
+
+    def __init__(self, rename: Mapping[str, str] | None = None) -> None:
+        self.rename = dict(rename or {})
+        known = {*FIELDS, *ALIASES.values()}
+        for ours in self.rename.values():
+            if ours not in known:
+                there = ", ".join(sorted(known))
+                message = f"rename= maps to {ours!r}, which is no field of a movie; there is {there}"
+                raise ConfigError(message, field="rename", value=ours)
+        if len(set(self.rename.values())) < len(self.rename):
+            raise ConfigError("rename= maps two names to one field", field="rename", value=self.rename)
+        self._theirs = {ours: theirs for theirs, ours in self.rename.items()}
+
+    def candidates(self, name: str) -> list[str]:
+        """The input's names for field ``name``: renamed, its own, its alias."""
+        ours = [name, *([ALIASES[name]] if name in ALIASES else [])]
+        renamed = [self._theirs[one] for one in ours if one in self._theirs]
+        return renamed + [one for one in ours if one not in self._theirs and one not in self.rename]
+
+    def present(self, names: Sequence[str], source: str) -> dict[str, list[str]]:
+        """The columns of each field among ``names``, the header of ``source``.
+
+        Raises:
+            InvalidMoviesError: a name stands there twice, or there is no id or no title.
+        """
+        found = {one: [name for name in self.candidates(one) if name in names] for one in FIELDS}
+        wanted = [name for candidates in found.values() for name in candidates]
+        doubled = [name for name in wanted if names.count(name) > 1]
+        absent = [name for name in self.rename if name not in names]
+        missing = [one for one in ("movie_id", "title") if not found[one]]
+        if doubled:
+            reason = f"{source} has two columns named {doubled[0]!r}; drop one"
+        elif absent:
+            reason = f"{source} has no column {absent[0]!r} to rename; it has {_some(names)}"
+        elif missing:
+            what = " and ".join("movie_id (or id)" if one == "movie_id" else one for one in missing)
+            hint = "if it stands under another name, say so with rename={'their name': '" + missing[0] + "'}"
+            reason = f"{source} has no column {what}; it has {_some(names)}: {hint}"
+        else:
+            return found
+        raise InvalidMoviesError(reason, count=0, problems=())
+
+
+def _some(names: Sequence[object]) -> str:
+    shown = ", ".join(f"{str(name)[:40]!r}" for name in names[:8])
+    return (shown or "no columns") + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def batches_of_records(records: Iterable[Any], names: FieldNames) -> Iterator[Batch]:
+    """Batches of mappings; ``row`` is the position in ``records``."""
+    numbered = enumerate(records)
+    while chunk := list(islice(numbered, BATCH_ROWS)):
+        yield batch_of_rows([record for _, record in chunk], [row for row, _ in chunk], names)
+
+
+def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames) -> Batch:
+    """One batch of mappings that stand at ``rows``."""
+    unreadable: dict[int, str] = {}
+    mappings: Sequence[Any] = records
+    if set(map(type, records)) - {dict}:
+        unreadable = {at: "is not a record" for at, one in enumerate(records) if not isinstance(one, Mapping)}
+        mappings = [{} if at in unreadable else one for at, one in enumerate(records)]
+    columns = {name: _values(mappings, names.candidates(name)) for name in FIELDS}
+    return Batch(columns, rows, lambda positions: [records[at] for at in positions], unreadable)
+
+
+def _values(records: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Any]:
+    """The value of the first of ``keys`` that a record has and that is not null."""
+    values = [record.get(keys[0]) for record in records]
+    for key in keys[1:]:
+        if None in values:
+            pairs = zip(values, records, strict=True)
+            values = [record.get(key) if value is None else value for value, record in pairs]
+    return values
+
+
+def batches_of_frame(frame: Frame, names: FieldNames) -> Iterator[Batch]:
+    """Batches of any frame that speaks Arrow; a polars LazyFrame is collected. ``row`` is the position.
+
+    Raises:
+        InvalidMoviesError: no id or title column.
+    """
+    if backend_of(frame) == "pandas":
+        yield from _batches_of_pandas(frame, names)
+        return
+    if backend_of(frame) == "polars" and hasattr(frame, "collect"):
+        frame = frame.collect()
+    yield from batches_of_arrow(pa.table(frame).to_batches(max_chunksize=BATCH_ROWS), pa.table(frame).schema, names)
+
+
+def batches_of_arrow(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, names: FieldNames, source: str = "the frame"
+) -> Iterator[Batch]:
+    """Batches of Arrow record batches of one ``schema``."""
+    found = names.present(schema.names, source) if schema.names else {}
+    start = 0
+    for batch in batches:
+        columns = {name: _coalesced([batch.column(one) for one in ours]) for name, ours in found.items() if ours}
+        yield Batch(columns, range(start, start + batch.num_rows), _arrow_records(batch))
+        start += batch.num_rows
+
+
+def _arrow_records(batch: pa.RecordBatch) -> Callable[[Sequence[int]], Sequence[object]]:
+    return lambda positions: batch.take(pa.array(positions, pa.int64())).to_pylist()
+
+
+def _coalesced(columns: Sequence[RawColumn]) -> RawColumn:
+    """The first value that is not null in each row, of one column or two."""
+    if len(columns) == 1:
+        return columns[0]
+    first, second = (column.to_pylist() if isinstance(column, pa.Array) else column for column in columns)
+    return [other if value is None else value for value, other in zip(first, second, strict=True)]
+
+
+def _batches_of_pandas(frame: Frame, names: FieldNames) -> Iterator[Batch]:
+    found = names.present(list(frame.columns), "the frame") if len(frame.columns) else {}
+    for start in range(0, len(frame), BATCH_ROWS):
+        part = frame.iloc[start : start + BATCH_ROWS]
+        columns = {name: _pandas_column(part, ours) for name, ours in found.items() if ours}
+        yield Batch(columns, range(start, start + len(part)), _pandas_records(part))
+
+
+def _pandas_records(part: Frame) -> Callable[[Sequence[int]], Sequence[object]]:
+    return lambda positions: part.iloc[list(positions)].to_dict("records")
+
+
+def _pandas_column(part: Frame, ours: Sequence[str]) -> RawColumn:
+    """The first column's values where known, else the second's."""
+    return _coalesced([_pandas_values(part[one]) for one in ours])
+
+
+def _pandas_values(series: Any) -> RawColumn:
+    """A typed column through Arrow, where pandas' NaN is null; an object column as what it holds, NaN being
+    missing."""
+    if series.dtype != object:
+        try:
+            return _one_chunk(pa.array(series, from_pandas=True))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            pass  # a type that Arrow does not know: taken as Python objects, like any object column
+    missing = series.isna().tolist()
+    return [None if gone else value for gone, value in zip(missing, series.tolist(), strict=True)]
+
+
+def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def check_input(movies: object) -> None:
+    """Refuse what is neither records nor a frame, with the next step.
+
+    Raises:
+        InvalidMoviesError: one record, text or a path, or nothing that can be iterated.
+    """
+    if isinstance(movies, (str, bytes)) or hasattr(movies, "__fspath__"):
+        reason = "movies is text or a path; read a file with read_movies(path) first"
+    elif isinstance(movies, Mapping):
+        reason = "movies is one mapping; give a list of records"
+    elif not isinstance(movies, Iterable):
+        reason = f"movies is {type(movies).__name__}; give a list of dicts, a dataframe or Movies"
+    else:
+        return
+    raise InvalidMoviesError(reason, count=0, problems=())

@@ -1,0 +1,28 @@
+"""The engines that compute features, and the one place where an engine is chosen by name."""
+
+from __future__ import annotations
+
+from features.engineering.engines.base import Engine
+from features.errors import ConfigError
+from features.frames import check_backend
+
+ENGINES = ("pandas", "polars")
+
+
+def engine_named(name: object) -> Engine:
+    """The engine of that name; its library is imported here and not before.
+
+    Raises:
+        ConfigError: there is no such engine.
+        MissingExtraError: its library is not installed.
+    """
+    if name not in ENGINES:
+        message = f"backend is {name!r}; features are computed by one of {', '.join(ENGINES)}"
+        raise ConfigError(message, field="backend", value=name)
+    if check_backend(name) == "polars":
+        from features.engineering.engines.polars_engine import PolarsEngine
+
+        return PolarsEngine()
+    from features.engineering.engines.pandas_engine import PandasEngine
+
+    return PandasEngine()

@@ -1,0 +1,204 @@
+"""What an engine must be able to do: the operations that feature declarations use where operators end.
+
+Each operation works element by element and gives null for null, unless it says otherwise. Two engines may
+differ by the last bits of a logarithm, and in nothing else: ``features.testing.engine_contract`` holds them
+to it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.engineering.feature import TYPE_NAMES, Column, Feature
+from features.engineering.fitting import FittedState
+from features.engineering.values import WHITE_SPACE
+from features.errors import InvalidFeatureError
+from features.frames import Frame
+
+DatePart: TypeAlias = Literal["year", "month", "quarter", "day_of_year", "weekday"]
+
+COLUMNS: tuple[str, ...] = (
+    "movie_id",
+    "title",
+    "overview",
+    "original_title",
+    "original_language",
+    "release_date",
+    "vote_average",
+    "vote_count",
+    "popularity",
+    "adult",
+    "rating",
+    "votes",
+    "genres",
+)
+"""The columns of ``Movies.columns``, which a declaration finds on ``m``."""
+
+GENRE_SPLIT = 1024
+"""A genre mask is looked up in two halves: one table of all 2**19 masks would cost more to build than it
+saves."""
+
+
+class Columns:
+    """The movies' columns by name, as one engine has them."""
+
+    movie_id: Column
+    title: Column
+    overview: Column
+    original_title: Column
+    original_language: Column
+    release_date: Column
+    vote_average: Column
+    vote_count: Column
+    popularity: Column
+    adult: Column
+    rating: Column
+    votes: Column
+    genres: Column
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.__dict__.update(columns)
+
+    def __getattr__(self, name: str) -> Column:
+        raise AttributeError(f"movies have no column {name!r}; there is {', '.join(COLUMNS)}")
+
+
+class Engine(ABC):
+    """One dataframe library, computing features natively."""
+
+    @abstractmethod
+    def transform(
+        self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
+    ) -> dict[str, Frame]:
+        """One frame per family, ``movie_id`` first, with the declared types; ``movies`` is
+        ``Movies.columns``.
+
+        Raises:
+            InvalidFeatureError: a feature builds something other than what it declares.
+        """
+
+    @abstractmethod
+    def frame(self, table: pa.Table) -> Frame:
+        """An Arrow table as a frame of this library."""
+
+    @abstractmethod
+    def constant(self, like: Column, value: float | None) -> Column:
+        """The float ``value`` wherever ``like`` is known; None is null everywhere."""
+
+    @abstractmethod
+    def if_else(self, condition: Column, yes: Column | float | str, no: Column | float | str) -> Column:
+        """``yes`` where the condition holds, ``no`` where it does not, null where it is null."""
+
+    @abstractmethod
+    def tier(self, x: Column, bounds: Sequence[float], labels: Sequence[str]) -> Column:
+        """A label per value: the first below ``bounds[0]``, the second from there to below ``bounds[1]`` …"""
+
+    @abstractmethod
+    def lookup(self, index: Column, table: Sequence[float]) -> Column:
+        """``table[index]`` for integers within the table."""
+
+    @abstractmethod
+    def log1p(self, x: Column) -> Column:
+        """ln(1 + x) for x ≥ 0."""
+
+    @abstractmethod
+    def floor(self, x: Column) -> Column:
+        """The largest integer not above x, as int32."""
+
+    @abstractmethod
+    def minimum(self, x: Column, bound: float) -> Column:
+        """x, or ``bound`` where x is above it."""
+
+    @abstractmethod
+    def date_part(self, date: Column, part: DatePart) -> Column:
+        """An integer part of a date; weekdays count from Monday, 1."""
+
+    @abstractmethod
+    def days_since_epoch(self, date: Column) -> Column:
+        """Days from 1970-01-01, as int32, negative before."""
+
+    @abstractmethod
+    def has_genre(self, genres: Column, *ids: int) -> Column:
+        """Whether the movie is of any of these genres."""
+
+    @abstractmethod
+    def genre_count(self, genres: Column) -> Column:
+        """How many of the nineteen genres the movie is of."""
+
+    @abstractmethod
+    def genre_sum(self, genres: Column, values: Sequence[float]) -> Column:
+        """The sum, over the movie's genres, of the value of each, ``values`` being in the order of
+        ``GENRES``."""
+
+    @abstractmethod
+    def length(self, text: Column) -> Column:
+        """Unicode code points."""
+
+    @abstractmethod
+    def contains(self, text: Column, part: str) -> Column:
+        """Whether ``part`` occurs in the text, as it is."""
+
+    @abstractmethod
+    def matches(self, text: Column, pattern: str) -> Column:
+        r"""Whether a regex matches somewhere. In the dialect that all engines share: explicit ASCII classes,
+        ``\b`` for the boundary of an ASCII word, ``\z`` for the end; neither ``\w \d \s`` nor flags, which
+        mean different characters to different libraries."""
+
+    @abstractmethod
+    def count_words(self, text: Column) -> Column:
+        """Maximal runs of characters that are not Unicode White_Space."""
+
+    @abstractmethod
+    def count_words_in(self, text: Column, words: Sequence[str]) -> Column:
+        """Occurrences of these lower-case ASCII words, ignoring ASCII case, bounded by anything but
+        ``[0-9A-Za-z_]``."""
+
+
+def check_declared(feature: Feature, found: object, *, same_kind: bool, nulls: int) -> None:
+    """Pass where what a feature built, of type ``found`` with so many nulls, is what it declares.
+
+    Raises:
+        InvalidFeatureError: it is of another kind, or null where the feature is not nullable.
+    """
+    if not same_kind:
+        wanted = TYPE_NAMES[feature.dtype]
+        reason = f"is declared {wanted} but builds {found}; correct its dtype or its build"
+    elif nulls and not feature.nullable:
+        reason = f"is declared never null but builds {nulls} nulls; declare nullable=True"
+    else:
+        return
+    raise InvalidFeatureError(f"feature {feature.name!r} {reason}", feature=feature.name)
+
+
+def any_case(word: str) -> str:
+    """A regex for ``word`` in any ASCII case. The flag for that would also take the Kelvin sign for a k."""
+    return "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in word)
+
+
+def any_word(words: Sequence[str]) -> str:
+    r"""A regex for one of ``words``, in any ASCII case, as a whole ASCII word."""
+    return rf"\b(?:{'|'.join(map(any_case, words))})\b"
+
+
+NOT_WHITE_SPACE = "[^" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE) + "]+"
+"""A regex for a run of anything but Unicode White_Space, spelled out since ``\\S`` differs between
+libraries."""
+
+
+def halves(values: Sequence[float]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Sums over all masks of the low bits, and over all masks of the high bits, for ``genre_sum``."""
+    bits = GENRE_SPLIT.bit_length() - 1
+    return _mask_sums(values[:bits]), _mask_sums(values[bits:])
+
+
+def _mask_sums(values: Sequence[float]) -> npt.NDArray[np.float64]:
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums, sums + value])
+    return sums

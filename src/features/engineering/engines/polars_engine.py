@@ -1,0 +1,138 @@
+"""Features as polars expressions, run as one lazy ``select``, in which what features share is computed
+once."""
+
+# ruff: noqa: D102 - what each operation promises stands at Engine
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from features.engineering.engines.base import (
+    COLUMNS,
+    GENRE_SPLIT,
+    NOT_WHITE_SPACE,
+    Columns,
+    DatePart,
+    Engine,
+    any_word,
+    check_declared,
+    halves,
+)
+from features.engineering.feature import Feature
+from features.engineering.fitting import FittedState
+from features.engineering.genres import GENRE_BITS
+from features.frames import Frame
+
+_TYPES: dict[pa.DataType, pl.DataType] = {
+    pa.bool_(): pl.Boolean(),
+    pa.int8(): pl.Int8(),
+    pa.int16(): pl.Int16(),
+    pa.int32(): pl.Int32(),
+    pa.int64(): pl.Int64(),
+    pa.float64(): pl.Float64(),
+    pa.large_string(): pl.String(),
+}
+_ASCII_BOUNDARY = (r"\b", r"(?-u:\b)")
+
+
+class PolarsEngine(Engine):
+    """Columns are ``pl.Expr``; nothing is computed before ``transform`` collects them all at once."""
+
+    def transform(
+        self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
+    ) -> dict[str, Frame]:
+        columns = Columns({name: pl.col(name) for name in COLUMNS})
+        features = [feature for family in families.values() for feature in family]
+        built = [feature.build(columns, self, fit).alias(f"{feature.family}.{feature.name}") for feature in features]
+        frame = self.frame(movies).lazy()
+        wide = frame.select(pl.col("movie_id"), *built).collect()
+        return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
+
+    def frame(self, table: pa.Table) -> Frame:
+        return pl.from_arrow(table, rechunk=False)
+
+    def constant(self, like: pl.Expr, value: float | None) -> pl.Expr:
+        return pl.when(like.is_not_null()).then(pl.lit(value, dtype=pl.Float64))
+
+    def if_else(self, condition: pl.Expr, yes: pl.Expr | float | str, no: pl.Expr | float | str) -> pl.Expr:
+        yes, no = (one if isinstance(one, pl.Expr) else pl.lit(one) for one in (yes, no))
+        return pl.when(condition).then(yes).when(~condition).then(no)
+
+    def tier(self, x: pl.Expr, bounds: Sequence[float], labels: Sequence[str]) -> pl.Expr:
+        tiers: pl.Expr = pl.when(x.is_not_null()).then(pl.lit(labels[0]))
+        for bound, label in zip(bounds, labels[1:], strict=True):
+            tiers = pl.when(x >= bound).then(pl.lit(label)).otherwise(tiers)
+        return tiers
+
+    def lookup(self, index: pl.Expr, table: Sequence[float]) -> pl.Expr:
+        return pl.lit(pl.Series(table, dtype=pl.Float64)).gather(index)
+
+    def log1p(self, x: pl.Expr) -> pl.Expr:
+        return x.log1p()
+
+    def floor(self, x: pl.Expr) -> pl.Expr:
+        return x.floor().cast(pl.Int32)
+
+    def minimum(self, x: pl.Expr, bound: float) -> pl.Expr:
+        return x.clip(upper_bound=bound)
+
+    def date_part(self, date: pl.Expr, part: DatePart) -> pl.Expr:
+        return _DATE_PARTS[part](date)
+
+    def days_since_epoch(self, date: pl.Expr) -> pl.Expr:
+        return date.to_physical()
+
+    def has_genre(self, genres: pl.Expr, *ids: int) -> pl.Expr:
+        return (genres & pl.lit(sum(GENRE_BITS[one] for one in set(ids)), dtype=pl.Int32)) != 0
+
+    def genre_count(self, genres: pl.Expr) -> pl.Expr:
+        return genres.bitwise_count_ones()
+
+    def genre_sum(self, genres: pl.Expr, values: Sequence[float]) -> pl.Expr:
+        low, high = halves(values)
+        split = pl.lit(GENRE_SPLIT, dtype=pl.Int32)
+        return self.lookup(genres % split, low) + self.lookup(genres // split, high)  # type: ignore[arg-type]
+
+    def length(self, text: pl.Expr) -> pl.Expr:
+        return text.str.len_chars()
+
+    def contains(self, text: pl.Expr, part: str) -> pl.Expr:
+        return text.str.contains(part, literal=True)
+
+    def matches(self, text: pl.Expr, pattern: str) -> pl.Expr:
+        return text.str.contains(pattern.replace(*_ASCII_BOUNDARY))
+
+    def count_words(self, text: pl.Expr) -> pl.Expr:
+        return text.str.count_matches(NOT_WHITE_SPACE)
+
+    def count_words_in(self, text: pl.Expr, words: Sequence[str]) -> pl.Expr:
+        return text.str.count_matches(any_word(words).replace(*_ASCII_BOUNDARY))
+
+
+_DATE_PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "year": lambda date: date.dt.year(),
+    "month": lambda date: date.dt.month(),
+    "quarter": lambda date: date.dt.quarter(),
+    "day_of_year": lambda date: date.dt.ordinal_day(),
+    "weekday": lambda date: date.dt.weekday(),
+}
+
+
+def _family_frame(wide: pl.DataFrame, family: str, features: Sequence[Feature]) -> pl.DataFrame:
+    columns = [_declared(wide[f"{family}.{feature.name}"], feature) for feature in features]
+    return pl.DataFrame([wide["movie_id"], *columns])
+
+
+def _declared(column: pl.Series, feature: Feature) -> pl.Series:
+    """The column under its name and type. Widths of integers are adapted, kinds of values are not.
+
+    Raises:
+        InvalidFeatureError: it is of another kind, or null where the feature is not nullable.
+    """
+    wanted, found = _TYPES[feature.dtype], column.dtype
+    same_kind = found in (wanted, pl.Null) or (found.is_integer() and wanted.is_numeric())
+    check_declared(feature, found, same_kind=same_kind, nulls=column.null_count())
+    return column.cast(wanted).alias(feature.name)

@@ -1,0 +1,186 @@
+"""The few figures that features take from all movies together: computed once, in NumPy, whatever the engine.
+
+Sums are exactly rounded (``math.fsum``), so a figure does not depend on the order of the movies.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.engineering.genres import GENRE_BITS, GENRES
+from features.errors import ConfigError
+
+STATE_VERSION = 1
+RATING_BINS = 101
+_POPULAR = 5
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What was learnt from the fitted movies. None means that no movie had the value."""
+
+    as_of: dt.date
+    """The day that counts as today."""
+    movies: int
+    """How many movies were fitted."""
+    rating_mean: float | None
+    rating_deviation: float | None
+    """Population deviation of the ratings."""
+    rating_bins: tuple[int, ...]
+    """How many ratings fall in each of 101 bins: bin i holds those with floor(10 rating + 0.5) = i."""
+    popularity_mean: float | None
+    popularity_deviation: float | None
+    """Population deviation of the popularities."""
+    vote_count_quantile: float | None
+    """The 0.90 quantile of vote_count, by linear interpolation."""
+    genre_means: tuple[float | None, ...]
+    """Mean rating of the movies of each of the nineteen genres, in the order of ``GENRES``."""
+    popular_genres: tuple[int, ...]
+    """Ids of the most frequent genres, five at most, most frequent first."""
+
+    def to_json(self) -> str:
+        """The state as JSON text, from which ``from_json`` makes an equal one, to the last bit."""
+        return json.dumps({"version": STATE_VERSION, **asdict(self), "as_of": self.as_of.isoformat()}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FittedState:
+        """The state that ``to_json`` wrote.
+
+        Raises:
+            ConfigError: the text is not a state, or one of another version.
+        """
+        try:
+            return _decoded(json.loads(text))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            message = f"this is not a fitted state ({error}); give what FittedState.to_json() returned"
+            raise ConfigError(message, field="state", value=text) from None
+
+
+def _decoded(data: Any) -> FittedState:
+    """A state from parsed JSON, each field checked.
+
+    Raises:
+        ValueError: anything is missing, extra or of another type.
+    """
+    if not isinstance(data, dict) or data.get("version") != STATE_VERSION:
+        raise ValueError(f"it has no version {STATE_VERSION}")
+    names = {field.name for field in fields(FittedState)}
+    if data.keys() != names | {"version"}:
+        raise ValueError(f"its fields are {', '.join(sorted(map(str, data)))}")
+    genre_means = _tuple(data["genre_means"], len(GENRES), _figure)
+    popular = _tuple(data["popular_genres"], None, _count)
+    if len(popular) > _POPULAR or not set(popular) <= set(GENRES):
+        raise ValueError("popular_genres are not genres")
+    return FittedState(
+        as_of=dt.date.fromisoformat(data["as_of"]),
+        movies=_count(data["movies"]),
+        rating_mean=_figure(data["rating_mean"]),
+        rating_deviation=_figure(data["rating_deviation"]),
+        rating_bins=_tuple(data["rating_bins"], RATING_BINS, _count),
+        popularity_mean=_figure(data["popularity_mean"]),
+        popularity_deviation=_figure(data["popularity_deviation"]),
+        vote_count_quantile=_figure(data["vote_count_quantile"]),
+        genre_means=genre_means,
+        popular_genres=popular,
+    )
+
+
+def _tuple(value: Any, size: int | None, item: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list) or size not in (None, len(value)):
+        raise ValueError("a list in it has the wrong length")
+    return tuple(map(item, value))
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _figure(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is no figure")
+    return value
+
+
+def fit(columns: pa.Table, as_of: dt.date) -> FittedState:
+    """Fit on ``Movies.columns``: ratings, popularities, vote counts and genres where they are known."""
+    rating_known = _known(columns["rating"])
+    ratings = columns["rating"].to_numpy()
+    masks = columns["genres"].to_numpy()
+    popularity = columns["popularity"].drop_null().to_numpy()
+    rated, rated_masks = ratings[rating_known], masks[rating_known]
+    rating_mean, rating_deviation = _mean_and_deviation(rated)
+    popularity_mean, popularity_deviation = _mean_and_deviation(popularity)
+    return FittedState(
+        as_of=as_of,
+        movies=columns.num_rows,
+        rating_mean=rating_mean,
+        rating_deviation=rating_deviation,
+        rating_bins=tuple(np.bincount(rating_bin(rated), minlength=RATING_BINS).tolist()),
+        popularity_mean=popularity_mean,
+        popularity_deviation=popularity_deviation,
+        vote_count_quantile=_ninth_decile(columns["vote_count"].drop_null().to_numpy()),
+        genre_means=tuple(_mean(rated[(rated_masks & bit) != 0]) for bit in GENRE_BITS.values()),
+        popular_genres=_most_frequent(masks),
+    )
+
+
+def _known(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    return np.asarray(column.is_valid().to_numpy(), dtype=bool)
+
+
+def rating_bin(ratings: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The bin of each rating from 0 to 10: tenths, rounded half up."""
+    return np.floor(10 * ratings + 0.5).astype(np.int64)
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return low + 0.0  # dividing a sum could miss the common value; + 0.0 makes -0.0 plain
+    shrink = 2.0**-64 if high > 2.0**900 else 1.0  # sums of the largest floats would overflow
+    return math.fsum((values * shrink).tolist()) / len(values) / shrink
+
+
+def _mean_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Mean and population deviation, without overflow or underflow of the squares."""
+    mean = _mean(values)
+    if mean is None:
+        return None, None
+    distances = values - mean
+    furthest = float(np.abs(distances).max())
+    if furthest == 0 or values.min() == values.max():
+        return mean, 0.0
+    exponent = math.frexp(furthest)[1]
+    scaled = np.ldexp(distances, -exponent)  # exact: only exponents change
+    return mean, math.ldexp(math.sqrt(math.fsum((scaled * scaled).tolist()) / len(values)), exponent)
+
+
+def _ninth_decile(counts: npt.NDArray[np.int64]) -> float | None:
+    """The 0.90 quantile with linear interpolation; its position is split in integers, exactly."""
+    if not len(counts):
+        return None
+    below, tenths = divmod(9 * (len(counts) - 1), 10)
+    above = min(below + 1, len(counts) - 1)
+    ranked = np.partition(counts, [below, above])
+    low, high = int(ranked[below]), int(ranked[above])
+    return (10 * low + (high - low) * tenths) / 10
+
+
+def _most_frequent(masks: npt.NDArray[np.int32]) -> tuple[int, ...]:
+    counts = {genre: int(np.count_nonzero(masks & bit)) for genre, bit in GENRE_BITS.items()}
+    ranked = sorted((genre for genre in counts if counts[genre]), key=lambda genre: -counts[genre])
+    return tuple(ranked[:_POPULAR])

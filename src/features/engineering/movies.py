@@ -1,0 +1,210 @@
+"""``Movies``: the typed input, with every record accounted for. All validation of movie data ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.engineering.batch import Batch, FieldNames, batches_of_frame, batches_of_records, check_input
+from features.engineering.columns import Problems, typed_column
+from features.engineering.genres import genre_masks
+from features.engineering.readers import Format, PathLike, batches_of_file
+from features.engineering.record_json import record_json
+from features.engineering.sample import sample_movies
+from features.engineering.schema import FIELDS, MOVIE_SCHEMA, REJECTED_SCHEMA
+from features.engineering.values import integer_or_none
+from features.errors import InvalidMoviesError
+from features.frames import Frame
+
+__all__ = ["Movies", "read_movies", "sample_movies"]
+
+
+@dataclass(frozen=True)
+class Movies:
+    """Accepted movies as one Arrow table, and the account of those refused: ``len(table) + len(rejected) ==
+    read``."""
+
+    table: pa.Table
+    """One row per accepted movie in input order, of ``MOVIE_SCHEMA``."""
+    rejected: pa.Table
+    """One row per refused record in input order, of ``REJECTED_SCHEMA``."""
+    read: int
+    """Records in the input."""
+
+    @classmethod
+    def from_records(cls, records: Iterable[Mapping[str, Any]]) -> Movies:
+        """Movies from a list or generator of mappings; ``row`` counts them from 0.
+
+        Raises:
+            InvalidMoviesError: ``records`` is one record, text or a path.
+        """
+        check_input(records)
+        return _collected(batches_of_records(records, FieldNames()))
+
+    @classmethod
+    def from_frame(cls, frame: Frame) -> Movies:
+        """Movies from a pandas, polars (lazy too), pyarrow or other frame that speaks Arrow; ``row`` counts
+        from 0.
+
+        Raises:
+            InvalidMoviesError: it has no id or no title column.
+        """
+        return _collected(batches_of_frame(frame, FieldNames()))
+
+    @cached_property
+    def columns(self) -> pa.Table:
+        """What features are built from: the table's columns, and three derived ones instead of ``genre_ids``.
+
+        ``rating`` (float64) is ``vote_average``, null where there were no votes: TMDB writes 0.0 there.
+        ``votes`` (float64) is ``vote_count`` for reckoning with: Arrow refuses to divide integers above 2**53.
+        ``genres`` (int32) is the bit mask of ``genres.py``.
+        """
+        votes, average = self.table["vote_count"], self.table["vote_average"]
+        unrated = pc.fill_null(pc.equal(votes, 0), False)
+        table = self.table.drop_columns(["genre_ids"])
+        table = table.append_column("rating", pc.if_else(unrated, pa.scalar(None, pa.float64()), average))
+        table = table.append_column("votes", votes.cast(pa.float64(), safe=False))
+        return table.append_column("genres", pa.array(genre_masks(self.table["genre_ids"])))
+
+    def check_accepted(self) -> None:
+        """Pass where nothing was refused.
+
+        Raises:
+            InvalidMoviesError: with the number of refused records and the first ten problems.
+        """
+        if not self.rejected.num_rows:
+            return
+        first = self.rejected.slice(0, 10).to_pylist()
+        problems = tuple((one["row"], one["field"], one["reason"]) for one in first)
+        shown = "; ".join(f"row {row}: {field} {reason}" for row, field, reason in problems[:3])
+        message = (
+            f"{self.rejected.num_rows} of {self.read} records are not movies ({shown}); "
+            "correct them, or set them apart with on_invalid='reject'"
+        )
+        raise InvalidMoviesError(message, count=self.rejected.num_rows, problems=problems)
+
+
+def read_movies(
+    source: PathLike | IO[Any],
+    *,
+    format: Format | None = None,  # noqa: A002 - the word that users know from other readers
+    rename: Mapping[str, str] | None = None,
+) -> Movies:
+    """Movies from a JSON, JSONL, CSV or Parquet file, or from an open file, text or binary.
+
+    JSON may be a list of records, one record, or one or more pages of TMDB's API (objects with ``results``).
+    Files ending in .gz or .zst are decompressed. Text is UTF-8, with or without a byte-order mark.
+
+    Args:
+        source: a path or an open file, which stays open.
+        format: "json", "jsonl", "csv" or "parquet"; None tells by the ending, or else by the content.
+        rename: the file's column → the field that it is, as in ``{"film": "title"}``.
+
+    Returns:
+        Accepted movies and rejected records. ``row`` is the line where a record starts, from 1, for JSONL and
+        CSV, and its position, from 0, for JSON and Parquet.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        InvalidMoviesError: a directory, an empty file, a broken one, or one without an id and a title.
+        ConfigError: an unknown format, or a ``rename`` to no field of a movie.
+    """
+    return _collected(batches_of_file(source, format, FieldNames(rename)))
+
+
+def _collected(batches: Iterator[Batch]) -> Movies:
+    """Judge each batch, and see that no id is accepted twice."""
+    seen = _SeenIds()
+    tables, rejected, read = [MOVIE_SCHEMA.empty_table()], [REJECTED_SCHEMA.empty_table()], 0
+    for batch in batches:
+        accepted, refused = _judged(batch, seen)
+        tables.append(accepted)
+        rejected.append(refused)
+        read += len(batch.rows)
+    return Movies(pa.concat_tables(tables), pa.concat_tables(rejected), read)
+
+
+def _judged(batch: Batch, seen: _SeenIds) -> tuple[pa.Table, pa.Table]:
+    """The accepted movies of a batch, and the account of its other records."""
+    size = len(batch.rows)
+    arrays: dict[str, pa.Array] = {}
+    problems: dict[int, tuple[str, str]] = {at: ("record", reason) for at, reason in batch.unreadable.items()}
+    for field in FIELDS:
+        column = batch.columns.get(field)
+        raw = pa.nulls(size) if column is None else column
+        arrays[field], found = typed_column(field, raw, from_csv=batch.from_csv)
+        _note(problems, field, found)
+    good = np.ones(size, dtype=bool)
+    good[list(problems)] = False
+    ids = arrays["movie_id"].fill_null(-1).to_numpy(zero_copy_only=False)
+    repeated = np.flatnonzero(good)[seen.again(ids[good])].tolist()
+    _note(problems, "movie_id", dict.fromkeys(repeated, "is that of an earlier movie"))
+    good[repeated] = False
+    table = pa.table([arrays[field] for field in FIELDS], schema=_NULLABLE_SCHEMA)
+    accepted = table if good.all() else table.filter(pa.array(good))
+    return accepted.cast(MOVIE_SCHEMA), _account(batch, problems)
+
+
+_NULLABLE_SCHEMA = pa.schema([field.with_nullable(True) for field in MOVIE_SCHEMA])
+
+
+def _note(problems: dict[int, tuple[str, str]], field: str, found: Problems) -> None:
+    """Add what was found to what is known: a record is listed for its first problem only."""
+    for position, reason in found.items():
+        problems.setdefault(position, (field, reason))
+
+
+def _account(batch: Batch, problems: dict[int, tuple[str, str]]) -> pa.Table:
+    if not problems:
+        return REJECTED_SCHEMA.empty_table()
+    positions = sorted(problems)
+    columns = [
+        [batch.rows[at] for at in positions],
+        _readable_ids(batch, positions),
+        [problems[at][0] for at in positions],
+        [problems[at][1] for at in positions],
+        [record_json(record) for record in batch.records(positions)],
+    ]
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, REJECTED_SCHEMA, strict=True)],
+        schema=REJECTED_SCHEMA,
+    )
+
+
+def _readable_ids(batch: Batch, positions: list[int]) -> list[int | None]:
+    """The ids of refused records, where they are integers."""
+    column = batch.columns.get("movie_id")
+    if column is None:
+        return [None] * len(positions)
+    return [integer_or_none(_plain(column[at]), from_csv=batch.from_csv) for at in positions]
+
+
+def _plain(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value
+
+
+class _SeenIds:
+    """The ids accepted so far, kept sorted."""
+
+    def __init__(self) -> None:
+        self._ids: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def again(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of ``ids`` stood earlier, here or in a batch before. All of them count as seen from now
+        on."""
+        order = np.argsort(ids, kind="stable")  # stable: of equal ids the first in the input comes first
+        ranked = ids[order]
+        repeated = np.zeros(len(ids), dtype=bool)
+        repeated[order[1:]] = ranked[1:] == ranked[:-1]
+        found = np.searchsorted(self._ids, ids)
+        known = found < len(self._ids)
+        repeated[known] |= self._ids[found[known]] == ids[known]
+        self._ids = np.sort(np.concatenate([self._ids, ids[~repeated]]), kind="stable")
+        return repeated

@@ -1,0 +1,173 @@
+"""Movie records in, feature tables out: the steps, in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from features.engineering.engines import engine_named
+from features.engineering.families import default_features
+from features.engineering.feature import TYPE_NAMES, Feature
+from features.engineering.fitting import FittedState, fit
+from features.engineering.movies import Movies
+from features.errors import ConfigError, InvalidFeatureError, NotFoundError
+from features.frames import Frame, backend_of, default_backend
+
+__all__ = ["AdvancedTMDBPreProcessor", "default_features"]
+
+OnInvalid = Literal["raise", "reject"]
+
+
+class AdvancedTMDBPreProcessor:
+    """Validates movies, fits the few global figures, and computes feature tables on pandas or polars.
+
+    Args:
+        movies: a list of dicts, ``Movies``, or any dataframe that speaks Arrow (a polars LazyFrame is
+            collected).
+        backend: "pandas" or "polars": the engine, and the frames returned. None: a dataframe's own, else the
+            default.
+        as_of: the day that counts as today, a date or "YYYY-MM-DD". None: the given state's, else today's in
+            UTC.
+        state: a ``FittedState`` to transform with; None fits on these movies.
+        on_invalid: "raise" refuses an input with any bad record, "reject" sets bad records apart in
+            ``rejected``.
+        features: the features to compute; None is ``default_features()``.
+
+    Raises:
+        InvalidMoviesError: records were refused and ``on_invalid`` is "raise", or the input is not movies at
+            all.
+        InvalidFeatureError: a feature contradicts another or itself.
+        ConfigError: an argument is outside what it may be.
+        MissingExtraError: the backend's library is not installed.
+
+    Example:
+        >>> from features.engineering.movies import sample_movies
+        >>> processor = AdvancedTMDBPreProcessor(sample_movies(3), backend="polars")
+        >>> list(processor.extract_all_features())
+        ['basic', 'temporal', 'statistical', 'text', 'interaction']
+    """
+
+    def __init__(
+        self,
+        movies: Movies | Iterable[Mapping[str, Any]] | Frame,
+        *,
+        backend: str | None = None,
+        as_of: dt.date | str | None = None,
+        state: FittedState | None = None,
+        on_invalid: OnInvalid = "raise",
+        features: Sequence[Feature] | None = None,
+    ) -> None:
+        if on_invalid not in ("raise", "reject"):
+            message = f"on_invalid is {on_invalid!r}; it must be 'raise' or 'reject'"
+            raise ConfigError(message, field="on_invalid", value=on_invalid)
+        if state is not None and not isinstance(state, FittedState):
+            raise ConfigError(f"state is {type(state).__name__}; it must be a FittedState", field="state", value=state)
+        self._engine = engine_named(backend or _backend_for(movies))
+        self._families = _by_family(default_features() if features is None else features)
+        self._as_of = _day(as_of)
+        self._given_state = state
+        self._movies = _typed(movies)
+        if on_invalid == "raise":
+            self._movies.check_accepted()
+
+    @cached_property
+    def state(self) -> FittedState:
+        """The state that features are computed with: the given one, or the one fitted on these movies."""
+        if self._given_state is None:
+            return fit(self._movies.columns, self._as_of or dt.datetime.now(dt.UTC).date())
+        return self._given_state if self._as_of is None else replace(self._given_state, as_of=self._as_of)
+
+    @property
+    def rejected(self) -> Frame:
+        """The refused records: row, movie_id, field, reason, and the record as JSON. Empty when none."""
+        return self._engine.frame(self._movies.rejected)
+
+    def extract_all_features(self) -> dict[str, Frame]:
+        """Every feature table by family, each with ``movie_id`` first and one row per accepted movie in input
+        order.
+
+        Raises:
+            InvalidFeatureError: a feature builds something other than what it declares.
+        """
+        return self.extract(*self._families)
+
+    def extract(self, *families: str) -> dict[str, Frame]:
+        """The feature tables of these families, computing no others.
+
+        Raises:
+            NotFoundError: no such family.
+            InvalidFeatureError: a feature builds something other than what it declares.
+        """
+        for family in families:
+            if family not in self._families:
+                raise NotFoundError.of("family", family, "the processor's features", self._families)
+        wanted = {family: self._families[family] for family in families}
+        return self._engine.transform(self._movies.columns, wanted, self.state)
+
+    def describe(self) -> Frame:
+        """One row per feature: family, feature, dtype, nullable, description."""
+        features = [feature for family in self._families.values() for feature in family]
+        return self._engine.frame(
+            pa.table(
+                {
+                    "family": pa.array([feature.family for feature in features], pa.large_string()),
+                    "feature": pa.array([feature.name for feature in features], pa.large_string()),
+                    "dtype": pa.array([TYPE_NAMES[feature.dtype] for feature in features], pa.large_string()),
+                    "nullable": pa.array([feature.nullable for feature in features], pa.bool_()),
+                    "description": pa.array([feature.description for feature in features], pa.large_string()),
+                }
+            )
+        )
+
+
+def _backend_for(movies: object) -> str:
+    """The backend of a dataframe that has an engine, else the default."""
+    own = backend_of(movies)
+    return own if own in ("pandas", "polars") else default_backend()
+
+
+def _typed(movies: Any) -> Movies:
+    if isinstance(movies, Movies):
+        return movies
+    return (
+        Movies.from_frame(movies)
+        if hasattr(movies, "__arrow_c_stream__") or backend_of(movies)
+        else Movies.from_records(movies)
+    )
+
+
+def _day(as_of: object) -> dt.date | None:
+    if isinstance(as_of, dt.datetime):
+        return as_of.date()
+    if as_of is None or isinstance(as_of, dt.date):
+        return as_of
+    try:
+        return dt.datetime.strptime(str(as_of), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        message = f"as_of is {as_of!r}; it must be a date or 'YYYY-MM-DD'"
+        raise ConfigError(message, field="as_of", value=as_of) from None
+
+
+def _by_family(features: Sequence[Feature]) -> dict[str, list[Feature]]:
+    """Features grouped by family, in order.
+
+    Raises:
+        InvalidFeatureError: a name stands twice in a family, or is that of the key, or a type is not one of
+            ours.
+    """
+    families: dict[str, list[Feature]] = {}
+    for feature in features:
+        if feature.dtype not in TYPE_NAMES:
+            allowed = ", ".join(TYPE_NAMES.values())
+            message = f"feature {feature.name!r} is declared {feature.dtype}; it may be {allowed}"
+            raise InvalidFeatureError(message, feature=feature.name)
+        if feature.name == "movie_id" or any(feature.name == other.name for other in families.get(feature.family, ())):
+            message = f"feature {feature.name!r} stands twice in family {feature.family!r}; rename or drop one"
+            raise InvalidFeatureError(message, feature=feature.name)
+        families.setdefault(feature.family, []).append(feature)
+    return families
