@@ -88,7 +88,7 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(tmp_path: Path) -> 
     with writers(tmp_path, "abc", saves=10_000) as children:
         # Each is killed after a different number of acknowledged saves, at whatever it does just then.
         acknowledged = {}
-        for name, child, enough in zip("abc", children, (2, 5, 9), strict=True):
+        for child, enough in zip(children, (2, 5, 9), strict=True):
             for number in range(enough):
                 assert child.stdout.readline() == f"saved {number}\n"
             child.send_signal(signal.SIGKILL)

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from tests.conftest import INSTALLED
 
 from features.errors import ConfigError
 from features.frames import default_backend
 from features.store.feature_store import FeatureStoreConfig
+from tests.conftest import INSTALLED
 
 WRONG = {
     "base_path": ["", None, 3, "a\0b"],

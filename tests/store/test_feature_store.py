@@ -306,8 +306,9 @@ def test_a_store_carried_over_a_fork_is_refused(store: SimpleFeatureStore) -> No
 
 
 def test_a_store_of_a_newer_layout_is_refused(store: SimpleFeatureStore) -> None:
-    with store._catalog._engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE layout SET number = 99")
+    with store._catalog._database.writing() as connection:
+        connection.execute("UPDATE layout SET number = 99")
+        connection.execute("COMMIT")
     with pytest.raises(UnsafeEnvironmentError, match="layout 99"):
         SimpleFeatureStore(store.config)
 
@@ -362,11 +363,8 @@ def test_a_writer_elsewhere_is_waited_for_and_then_told(tmp_path: Path) -> None:
     config = FeatureStoreConfig(tmp_path, backend="pyarrow", busy_timeout_seconds=0.05)
     with SimpleFeatureStore(config) as store, SimpleFeatureStore(config) as other:
         store.save_features("g", {"t": table(1.0)})
-        with other._catalog._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            with pytest.raises(BusyError) as caught:
-                store.save_features("g", {"t": table(2.0)})
-            connection.exec_driver_sql("ROLLBACK")
+        with other._catalog._database.writing(), pytest.raises(BusyError) as caught:
+            store.save_features("g", {"t": table(2.0)})
         assert caught.value.seconds == 0.05
         store.save_features("g", {"t": table(3.0)})
         assert store.check().orphans == ()

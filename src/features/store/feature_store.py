@@ -33,7 +33,7 @@ from features.store.codec.base import Prepared
 from features.store.config import FeatureStoreConfig
 from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
 from features.store.names import check_name
-from features.store.storage.base import Storage
+from features.store.storage.base import Storage, TakenAwayError
 from features.store.storage.local import make_folder
 from features.store.upkeep import check, collect, copy
 from features.store.versions import (
@@ -356,25 +356,27 @@ class SimpleFeatureStore:
     def _save(self, change: Change, prepared: Mapping[str, Prepared[Any]]) -> Committed:
         deadline = time.monotonic() + self.config.busy_timeout_seconds
         while True:
-            files = self._write(prepared)
             try:
-                committed = self._catalog.commit(replace(change, tables=files))
-            except CondemnedError as error:
-                self._discard(files)
+                return self._write_and_commit(change, prepared)
+            except (CondemnedError, TakenAwayError) as error:
                 if time.monotonic() >= deadline:
                     raise BusyError(
                         "garbage collections kept removing the files of this save; try again when they have ended",
                         seconds=self.config.busy_timeout_seconds,
                     ) from error
-            except UnknownOutcomeError:
-                raise  # the files may be the committed ones: they stay
-            except Exception:
-                self._discard(files)
-                raise
-            else:
-                if committed.files != {name: file.id for name, file in files.items()}:
-                    self._discard(files)  # this write id had been committed before, with files of its own
-                return committed
+
+    def _write_and_commit(self, change: Change, prepared: Mapping[str, Prepared[Any]]) -> Committed:
+        files = self._write(prepared)
+        try:
+            committed = self._catalog.commit(replace(change, tables=files))
+        except UnknownOutcomeError:
+            raise  # the files may be the committed ones: they stay
+        except Exception:
+            self._discard(files)
+            raise
+        if committed.files != {name: file.id for name, file in files.items()}:
+            self._discard(files)  # this write id had been committed before, with files of its own
+        return committed
 
     def _write(self, prepared: Mapping[str, Prepared[Any]]) -> dict[str, NewFile]:
         written: dict[str, NewFile] = {}

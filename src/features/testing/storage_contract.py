@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import NotFoundError
-from features.store.storage.base import EFFECTS, Storage
+from features.store.storage.base import EFFECTS, Storage, TakenAwayError
 
 
 class StorageContract(ABC):
@@ -66,6 +66,11 @@ class StorageContract(ABC):
 
         with pytest.raises(ValueError, match="no more"):
             storage.stage(fail)
+        assert dict(storage.files()) == {}
+
+    def test_a_file_deleted_while_it_is_written_is_told(self, storage: Storage) -> None:
+        with pytest.raises(TakenAwayError):
+            storage.stage(lambda path: path.unlink())
         assert dict(storage.files()) == {}
 
     def test_digest_tells_of_changed_bytes(self, tmp_path: Path, storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""Opening SQLite so that an acknowledged commit survives a power cut, and telling its errors in our own terms.
+"""SQLite, opened so that an acknowledged commit survives a power cut, and its errors told in our own terms.
 
 SQLite from 3.7.0 to 3.51.2, save for the two back-ported fixes, can lose committed data when two connections write
 and checkpoint a write-ahead log at the same moment. There we use a truncated rollback journal; on a fixed release the
@@ -11,11 +11,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError
@@ -30,64 +27,111 @@ def journal_mode(release: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     return "WAL" if fixed else "TRUNCATE"
 
 
-def open_engine(file: str, *, timeout: float) -> Engine:
-    """An engine on the SQLite file, in autocommit: transactions are opened by name, as ``BEGIN IMMEDIATE``.
+class Database:
+    """One SQLite file and a pool of connections to it, in autocommit: transactions are opened and ended by name.
 
     Args:
-        file: path of the database.
-        timeout: seconds to wait for other processes' locks.
+        path: of the file; made when the first transaction writes.
+        timeout: seconds to wait for locks that other connections hold.
     """
-    engine = create_engine(
-        URL.create("sqlite", database=file),
-        poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=-1,
-        # Nothing is ever left open when a connection goes back: see ``writing`` in ``sql``.
-        pool_reset_on_return=None,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"check_same_thread": False, "timeout": timeout},
-    )
 
-    @event.listens_for(engine, "connect")
-    def settle(connection: sqlite3.Connection, _record: object) -> None:
-        mode = journal_mode()
-        (actual,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA fullfsync=ON")  # macOS keeps fsync in the drive's cache without it
-        if actual.upper() != mode:
-            raise sqlite3.OperationalError(f"journal mode is {actual}, not {mode}")
-
-    return engine
-
-
-@contextmanager
-def told(where: str, timeout: float) -> Iterator[None]:
-    """Turn SQLite's errors into the store's, with the catalog's place and the next step."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        raise translated(error, where, timeout) from error
-
-
-def translated(error: DBAPIError | sqlite3.Error, where: str, timeout: float) -> FeatureStoreError:
-    """The store's error for one of SQLite's."""
-    cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in _BUSY:
-        return BusyError(
-            f"the catalog {where} stayed locked by other writers for {timeout:g} s; "
-            "try again, or raise busy_timeout_seconds",
-            seconds=timeout,
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        self.path = path
+        self.timeout = timeout
+        self._pool = QueuePool(
+            self.connect,  # type: ignore[arg-type]  # a sqlite3 connection is all of DBAPI that the pool uses
+            pool_size=16,
+            max_overflow=-1,
+            reset_on_return=None,  # no transaction is ever left open: see ``reading`` and ``writing``
         )
-    if code in _CORRUPT:
-        return CorruptFileError(
-            f"the catalog {where} is damaged ({cause}); restore it from a backup",
-            file=where,
-            reason=str(cause),
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection of its own, outside the pool, with everything set that durability needs."""
+        connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            mode = journal_mode()
+            (actual,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA fullfsync=ON")  # macOS keeps fsync in the drive's cache without it
+            if actual.upper() != mode:
+                raise sqlite3.OperationalError(f"its journal mode is {actual} and could not be set to {mode}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that sees one state of the database throughout."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                _end(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is the only writer from its first moment; rolled back unless the block commits it."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            finally:
+                _end(connection)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        with self.told():
+            pooled = self._pool.connect()
+            connection: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:  # it could not even be rolled back: closing it does
+                    pooled.invalidate()
+                pooled.close()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn SQLite's errors into the store's."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self.translated(error) from error
+
+    def translated(self, error: sqlite3.Error) -> FeatureStoreError:
+        """The store's error for one of SQLite's, with the catalog's place and the next step."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _BUSY:
+            return BusyError(
+                f"the catalog {self.path} stayed locked by other writers for {self.timeout:g} s; "
+                "try again, or raise busy_timeout_seconds",
+                seconds=self.timeout,
+            )
+        if code in _CORRUPT:
+            return CorruptFileError(
+                f"the catalog {self.path} is damaged ({error}); restore it from a backup",
+                file=str(self.path),
+                reason=str(error),
+            )
+        return StorageError(
+            f"the catalog {self.path} could not be used: {error}; "
+            "check the folder's permissions and free space, then try again",
+            path=str(self.path),
+            errno=None,
         )
-    return StorageError(
-        f"the catalog {where} could not be used: {cause}; "
-        "check the folder's permissions and free space, then try again",
-        path=where,
-        errno=None,
-    )
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._pool.dispose()
+
+
+def _end(connection: sqlite3.Connection) -> None:
+    """Roll back what the block left open. A failure to do so shows in ``in_transaction``, which is looked at next."""
+    if connection.in_transaction:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return

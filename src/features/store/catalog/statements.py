@@ -1,30 +1,77 @@
-"""The statements that commits and reads are made of, built once."""
+"""The statements that the catalog is made of: written in SQLAlchemy Core, compiled once, run by the driver.
+
+Running a Core statement through an engine costs several times what SQLite needs for it, at every run, so each is
+compiled to text when it is first used and given to the driver from then on.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, func, select, update
+import sqlite3
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as insert_new
 
 from features.store.catalog.tables import FOREVER, condemned, documents, entries, groups, versions
 
+_DIALECT = sqlite.dialect(paramstyle="named")
+
+
+class Statement:
+    """One statement with named parameters. A list is passed as JSON text and unfolded by the database."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+
+    @cached_property
+    def _compiled(self) -> tuple[str, dict[str, Any]]:
+        compiled = self._core.compile(dialect=_DIALECT)
+        constants = {name: value for name, value in (compiled.params or {}).items() if value is not None}
+        return str(compiled), constants
+
+    def run(self, connection: sqlite3.Connection, **parameters: Any) -> sqlite3.Cursor:
+        """Run it once; rows come back with their columns' names."""
+        text, constants = self._compiled
+        return connection.execute(text, constants | parameters)
+
+    def run_many(self, connection: sqlite3.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it for each row."""
+        text, constants = self._compiled
+        connection.executemany(text, [constants | dict(row) for row in rows])
+
+    def warm(self) -> None:
+        """Compile it now rather than in somebody's first save."""
+        self._compiled  # noqa: B018
+
+
+def _listed(name: str) -> Select[Any]:
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
+
+
 _current = select(groups).where(groups.c.name == bindparam("group")).subquery()
-HEAD = select(
-    select(_current.c.id).scalar_subquery().label("id"),
-    select(_current.c.latest).scalar_subquery().label("latest"),
-    select(_current.c.updated_at).scalar_subquery().label("updated_at"),
-    select(versions.c.artifacts)
-    .where(versions.c.group_id == _current.c.id, versions.c.version == _current.c.latest)
-    .scalar_subquery()
-    .label("artifacts"),
-    select(func.count()).where(versions.c.write_id == bindparam("write_id")).scalar_subquery().label("applied"),
-    select(func.min(condemned.c.file))
-    .where(condemned.c.file.in_(bindparam("files", expanding=True)))
-    .scalar_subquery()
-    .label("condemned"),
+
+HEAD = Statement(
+    select(
+        select(_current.c.id).scalar_subquery().label("id"),
+        select(_current.c.latest).scalar_subquery().label("latest"),
+        select(_current.c.updated_at).scalar_subquery().label("updated_at"),
+        select(versions.c.artifacts)
+        .where(versions.c.group_id == _current.c.id, versions.c.version == _current.c.latest)
+        .scalar_subquery()
+        .label("artifacts"),
+        select(func.count()).where(versions.c.write_id == bindparam("write_id")).scalar_subquery().label("applied"),
+        select(func.min(condemned.c.file))
+        .where(condemned.c.file.in_(_listed("files")))
+        .scalar_subquery()
+        .label("condemned"),
+    )
 )
 """All that a commit has to know before it writes, in one statement."""
 
-LATEST = (
+LATEST = Statement(
     select(groups.c.latest.label("version"), entries)
     .join_from(
         groups,
@@ -34,8 +81,9 @@ LATEST = (
     )
     .where(groups.c.name == bindparam("group"))
 )
-AT = (
-    select(versions.c.version.label("version"), entries)
+
+AT = Statement(
+    select(versions.c.version.label("version"), versions.c.artifacts, entries)
     .join_from(groups, versions, versions.c.group_id == groups.c.id)
     .join(
         entries,
@@ -48,7 +96,8 @@ AT = (
     )
     .where(groups.c.name == bindparam("group"), versions.c.version == bindparam("version"))
 )
-WRITTEN = (
+
+WRITTEN = Statement(
     select(versions.c.version, entries.c.name, entries.c.file)
     .join_from(
         versions,
@@ -62,19 +111,32 @@ WRITTEN = (
     )
     .where(versions.c.write_id == bindparam("write_id"))
 )
-END = (
+
+END = Statement(
     update(entries)
     .where(
         entries.c.group_id == bindparam("of_group"),
         entries.c.end_version == FOREVER,
-        entries.c.name.in_(bindparam("names", expanding=True)),
+        entries.c.name.in_(_listed("names")),
     )
     .values(end_version=bindparam("ending"))
 )
-ADVANCE = (
+
+ADVANCE = Statement(
     update(groups)
     .where(groups.c.id == bindparam("of_group"))
     .values(latest=bindparam("now_latest"), updated_at=bindparam("now"))
 )
-KEEP_DOCUMENT = insert_new(documents).on_conflict_do_nothing()
-CONDEMN = insert_new(condemned).on_conflict_do_nothing()
+
+KEEP_DOCUMENT = Statement(insert_new(documents).on_conflict_do_nothing())
+
+CONDEMN = Statement(insert_new(condemned).on_conflict_do_nothing())
+
+ADD_GROUP = Statement(
+    insert(groups).values(name=bindparam("name"), latest=bindparam("latest"), updated_at=bindparam("now"))
+)
+ADD_VERSION = Statement(insert(versions))
+ADD_ENTRIES = Statement(insert(entries))
+DOCUMENT = Statement(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
+HOT = (HEAD, LATEST, AT, WRITTEN, END, ADVANCE, KEEP_DOCUMENT, ADD_GROUP, ADD_VERSION, ADD_ENTRIES, DOCUMENT)
+"""What a save and a load are made of."""

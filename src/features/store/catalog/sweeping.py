@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import bindparam, delete, func, or_, select
 
+from features.store.catalog.base import Swept
 from features.store.catalog.moments import microseconds
+from features.store.catalog.statements import CONDEMN, Statement
 from features.store.catalog.tables import documents, entries, groups, versions
 
+_newest = select(groups.c.latest).where(groups.c.id == versions.c.group_id).scalar_subquery()
+_oldest = select(func.min(versions.c.version)).where(versions.c.group_id == entries.c.group_id).scalar_subquery()
+_out_of_reach = entries.c.end_version <= _oldest
 
-def drop_versions(connection: Connection, keep_last: int | None, before: datetime | None) -> tuple[int, set[str]]:
-    """Delete the versions that both limits let go; return how many, and the files of entries that went with them."""
-    if keep_last is None and before is None:
-        return 0, set()
-    newest = select(groups.c.latest).where(groups.c.id == versions.c.group_id).scalar_subquery()
-    doomed = [versions.c.version < newest]
-    if keep_last is not None:
-        doomed.append(versions.c.version <= newest - keep_last)
-    if before is not None:
-        doomed.append(versions.c.created_at < microseconds(before))
-    dropped = connection.execute(delete(versions).where(*doomed)).rowcount
-    oldest = select(func.min(versions.c.version)).where(versions.c.group_id == entries.c.group_id).scalar_subquery()
-    out_of_reach = entries.c.end_version <= oldest
-    files = set(connection.scalars(select(entries.c.file).where(out_of_reach)))
-    connection.execute(delete(entries).where(out_of_reach))
-    return dropped, files
+_DROP_VERSIONS = Statement(
+    delete(versions).where(
+        versions.c.version < _newest,
+        or_(bindparam("keep_last").is_(None), versions.c.version <= _newest - bindparam("keep_last")),
+        or_(bindparam("before").is_(None), versions.c.created_at < bindparam("before")),
+    )
+)
+_OUT_OF_REACH = Statement(select(entries.c.file).where(_out_of_reach))
+_DROP_ENTRIES = Statement(delete(entries).where(_out_of_reach))
+_REFERRED = Statement(select(entries.c.file).distinct())
+_DROP_DOCUMENTS = Statement(
+    delete(documents).where(
+        documents.c.digest.not_in(
+            select(entries.c.schema).union(select(versions.c.artifacts).where(versions.c.artifacts.is_not(None)))
+        )
+    )
+)
 
 
-def drop_documents(connection: Connection) -> None:
-    """Delete the schemas and artifacts that no version refers to any more."""
-    used = select(entries.c.schema).union(select(versions.c.artifacts).where(versions.c.artifacts.is_not(None)))
-    connection.execute(delete(documents).where(documents.c.digest.not_in(used)))
+def sweep(
+    connection: sqlite3.Connection, on_disk: Collection[str], keep_last: int | None, before: datetime | None
+) -> Swept:
+    """Drop what both limits let go and condemn what nothing refers to; told at ``Catalog.sweep``."""
+    dropped, candidates = 0, set[str]()
+    if keep_last is not None or before is not None:
+        limit = None if before is None else microseconds(before)
+        dropped = _DROP_VERSIONS.run(connection, keep_last=keep_last, before=limit).rowcount
+        candidates = {row["file"] for row in _OUT_OF_REACH.run(connection)}
+        _DROP_ENTRIES.run(connection)
+        _DROP_DOCUMENTS.run(connection)
+    referred = {row["file"] for row in _REFERRED.run(connection)}
+    orphans = sorted(set(on_disk) - referred - candidates)
+    CONDEMN.run_many(connection, [{"file": file} for file in orphans])
+    return Swept(dropped, tuple(sorted(candidates - referred)), tuple(orphans))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from features.errors import FeatureStoreError, StorageError
+
 Point: TypeAlias = Callable[[str], None]
 
 EFFECTS = (
@@ -27,6 +29,10 @@ EFFECTS = (
 
 def nothing(_label: str) -> None:
     """The point that production uses."""
+
+
+class TakenAwayError(FeatureStoreError):
+    """A file was deleted while it was being staged: a garbage collection took it for left over. Stage it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Storage(ABC):
         A failure leaves no file that anyone could mistake for data: at most an orphan.
 
         Raises:
+            TakenAwayError: somebody deleted the file meanwhile.
             StorageError: the disk refused.
         """
 
@@ -98,8 +105,6 @@ class Storage(ABC):
 
     def discard(self, file: str) -> None:
         """Remove a file that will never be committed, if the disk lets us; what stays is an orphan for ``gc``."""
-        from features.errors import StorageError
-
         try:
             self.delete(file)
         except StorageError:

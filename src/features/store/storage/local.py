@@ -19,7 +19,7 @@ from pathlib import Path
 import xxhash
 
 from features.errors import NotFoundError, StorageError
-from features.store.storage.base import StagedFile, Storage
+from features.store.storage.base import StagedFile, Storage, TakenAwayError
 
 _NAME = re.compile(r"([0-9a-f]{32})\.parquet")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -54,6 +54,8 @@ class LocalStorage(Storage):
                 size, digest = _digest(path)
                 self.point("storage.sync_file")
                 _sync(path, os.O_RDWR)
+            except FileNotFoundError as error:
+                raise TakenAwayError(f"{path} was deleted while it was being written") from error
             except Exception:
                 self.discard(file)
                 raise

@@ -1,0 +1,152 @@
+"""What one change does to the catalog's rows, inside the transaction of a commit.
+
+Every check comes before the first write, so a change that is refused has written nothing, and the transaction may go
+on with the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from typing import Any, NamedTuple
+
+import xxhash
+
+from features.errors import ConflictError, NotFoundError
+from features.store.catalog import statements
+from features.store.catalog.base import CondemnedError
+from features.store.catalog.tables import FOREVER
+from features.store.versions import Change, Committed, NewFile
+
+
+class _Plan(NamedTuple):
+    """What a change comes to: whose entries end, which begin, which documents both need."""
+
+    ended: list[str]
+    added: list[dict[str, Any]]
+    documents: dict[bytes, bytes]
+    artifacts: bytes | None
+
+
+def apply(connection: sqlite3.Connection, change: Change) -> Committed:
+    """Write the next version of the change's group; what is raised is told at ``Catalog.commit``."""
+    files = json.dumps([file.id for file in change.tables.values()])
+    head = statements.HEAD.run(connection, group=change.group, write_id=change.write_id, files=files).fetchone()
+    if head["applied"] and (before := written_by(connection, change.write_id)):
+        return before
+    latest = head["latest"] or 0
+    _check_expectation(change, latest)
+    if head["condemned"] is not None:
+        raise CondemnedError(f"file {head['condemned']} was condemned before it was committed")
+    plan = _plan(connection, change, head["artifacts"])
+    _write(connection, change, head, plan)
+    return Committed(latest + 1, {name: file.id for name, file in change.tables.items()})
+
+
+def written_by(connection: sqlite3.Connection, write_id: str) -> Committed | None:
+    """What this write id committed, or None."""
+    rows = statements.WRITTEN.run(connection, write_id=write_id).fetchall()
+    if not rows:
+        return None
+    return Committed(rows[0]["version"], {row["name"]: row["file"] for row in rows if row["name"] is not None})
+
+
+def _check_expectation(change: Change, latest: int) -> None:
+    if change.expected_version is not None and change.expected_version != latest:
+        raise ConflictError(
+            f"group {change.group!r} is at version {latest}, not {change.expected_version}; "
+            "load it again, apply your change and save with the version you loaded",
+            group=change.group,
+            expected=change.expected_version,
+            actual=latest,
+        )
+
+
+def _plan(connection: sqlite3.Connection, change: Change, artifacts: bytes | None) -> _Plan:
+    if change.restore is not None:
+        return _plan_restore(connection, change.group, change.restore)
+    if change.delete is not None:
+        _require_table(connection, change.group, change.delete)
+        return _Plan([change.delete], [], {}, artifacts)
+    documents = {}
+    added = []
+    for name, file in change.tables.items():
+        digest, body = _document(bytes(file.schema.remove_metadata().serialize()))
+        documents[digest] = body
+        added.append(_entry(name, file, change.write_id, digest))
+    if change.artifacts is not None:
+        artifacts, body = _document(change.artifacts.encode())
+        documents[artifacts] = body
+    return _Plan(list(change.tables), added, documents, artifacts)
+
+
+def _plan_restore(connection: sqlite3.Connection, group: str, old: int) -> _Plan:
+    """Hold again what ``old`` held; a table whose file is the same now carries over."""
+    then = {row["name"]: row for row in statements.AT.run(connection, group=group, version=old)}
+    if not then:
+        raise NotFoundError(
+            f"no version {old} in group {group!r}; see its versions()", kind="version", name=str(old), nearest=()
+        )
+    (artifacts,) = {row["artifacts"] for row in then.values()}
+    now = {row["name"]: row for row in statements.LATEST.run(connection, group=group)}
+    changed = {name for name in {*now, *then} - {None} if _file(now, name) != _file(then, name)}
+    added = [{key: then[name][key] for key in _ENTRY} for name in changed if name in then]
+    return _Plan([name for name in changed if name in now], added, {}, artifacts)
+
+
+def _write(connection: sqlite3.Connection, change: Change, head: sqlite3.Row, plan: _Plan) -> None:
+    now = max(time.time_ns() // 1000, head["updated_at"] or 0)
+    version = (head["latest"] or 0) + 1
+    group_id = head["id"]
+    if group_id is None:
+        group_id = statements.ADD_GROUP.run(connection, name=change.group, latest=version, now=now).lastrowid
+    else:
+        statements.ADVANCE.run(connection, of_group=group_id, now_latest=version, now=now)
+        if plan.ended:
+            statements.END.run(connection, of_group=group_id, names=json.dumps(plan.ended), ending=version)
+    if plan.documents:
+        documents = ({"digest": digest, "body": body} for digest, body in plan.documents.items())
+        statements.KEEP_DOCUMENT.run_many(connection, documents)
+    if plan.added:
+        of_version = {"group_id": group_id, "first_version": version, "end_version": FOREVER}
+        rows = ({"written_version": version} | entry | of_version for entry in plan.added)
+        statements.ADD_ENTRIES.run_many(connection, rows)
+    statements.ADD_VERSION.run(
+        connection,
+        group_id=group_id,
+        version=version,
+        created_at=now,
+        message=change.message,
+        artifacts=plan.artifacts,
+        write_id=change.write_id,
+    )
+
+
+def _require_table(connection: sqlite3.Connection, group: str, name: str) -> None:
+    names = {row["name"] for row in statements.LATEST.run(connection, group=group)} - {None}
+    if name not in names:
+        raise NotFoundError.of("table", name, f"group {group!r}", sorted(names))
+
+
+def _file(rows: dict[str, sqlite3.Row], name: str) -> str | None:
+    return rows[name]["file"] if name in rows else None
+
+
+_ENTRY = ("name", "file", "written_version", "write_id", "size", "rows", "digest", "schema")
+
+
+def _entry(name: str, file: NewFile, write_id: str, schema: bytes) -> dict[str, Any]:
+    return {
+        "name": name,
+        "file": file.id,
+        "write_id": write_id,
+        "size": file.size,
+        "rows": file.rows,
+        "digest": file.digest,
+        "schema": schema,
+    }
+
+
+def _document(body: bytes) -> tuple[bytes, bytes]:
+    return xxhash.xxh3_128_digest(body), body

@@ -1,0 +1,105 @@
+"""Commits of many threads, made together.
+
+A commit costs a few syncs of the disk however much it holds. So whoever gets hold of the catalog commits everything
+that waits by then, and each thread takes its own outcome away: eight savers need two commits rather than eight, and
+none waits longer than one commit of another and its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from threading import Event, Lock
+
+from features.errors import BusyError
+from features.store.versions import Change, Committed
+
+
+class _Request:
+    """A change and, once somebody has dealt with it, its outcome."""
+
+    __slots__ = ("change", "dealt_with", "outcome")
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+        self.outcome: Committed | Exception | None = None
+        self.dealt_with = Event()
+
+
+class CommitQueue:
+    """Hands the changes that wait to ``commit_together``, one batch at a time, in the order they came.
+
+    Args:
+        commit_together: commits all changes at once; returns each one's outcome, or raises where none took effect.
+        timeout: seconds that a change may wait for its turn.
+    """
+
+    def __init__(
+        self, commit_together: Callable[[list[Change]], list[Committed | Exception]], *, timeout: float
+    ) -> None:
+        self._commit_together = commit_together
+        self._timeout = timeout
+        self._turn = Lock()
+        self._waiting: list[_Request] = []
+        self._waiting_lock = Lock()
+
+    def commit(self, change: Change) -> Committed:
+        """The outcome of ``change``, committed by this thread or in another one's batch.
+
+        Raises:
+            BusyError: its turn did not come in time; it was not committed.
+        """
+        request = _Request(change)
+        with self._waiting_lock:
+            self._waiting.append(request)
+        try:
+            with self.alone():
+                if request.outcome is None:
+                    self._commit_waiting()
+        except BusyError:
+            if self._withdraw(request):
+                raise
+            request.dealt_with.wait()  # it is in a batch that is being committed just now
+        if isinstance(request.outcome, Exception):
+            raise request.outcome
+        if request.outcome is None:  # the thread that had it in its batch was stopped: try again, at most once applied
+            return self.commit(change)
+        return request.outcome
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other writer of this process out.
+
+        Raises:
+            BusyError: they did not leave in time.
+        """
+        if not self._turn.acquire(timeout=self._timeout):
+            raise BusyError(
+                f"other threads kept the catalog busy for {self._timeout:g} s; try again", seconds=self._timeout
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _commit_waiting(self) -> None:
+        with self._waiting_lock:
+            batch, self._waiting = self._waiting, []
+        try:
+            outcomes = self._commit_together([request.change for request in batch])
+            for request, outcome in zip(batch, outcomes, strict=True):
+                request.outcome = outcome
+        except Exception as error:  # noqa: BLE001  # it is raised in every thread whose change it stopped
+            for request in batch:
+                request.outcome = copy(error)
+        finally:
+            for request in batch:
+                request.dealt_with.set()
+
+    def _withdraw(self, request: _Request) -> bool:
+        with self._waiting_lock:
+            if request in self._waiting:
+                self._waiting.remove(request)
+                return True
+        return False

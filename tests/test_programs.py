@@ -1,0 +1,80 @@
+"""The programs that users already run, unchanged but for where they find the library and keep their data.
+
+They lie beside the repository, where it is developed; elsewhere there is nothing to run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import features
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "shared" / "programs"
+SOURCE = Path(features.__file__).parents[1]
+
+pytestmark = [
+    pytest.mark.skipif(not PROGRAMS.is_dir(), reason="the programs are not beside this repository"),
+    pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="the programs are written for pandas"),
+]
+
+
+def run(number: str, tmp_path: Path) -> str:
+    """The output of one program, with its two folders mapped and nothing else changed."""
+    program = (PROGRAMS / f"seed_{number}.py").read_text(encoding="utf-8")
+    program = program.replace("/app/src", str(SOURCE)).replace("/app/data", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", program],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "FEATURES_BACKEND"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def figures(pattern: str, output: str) -> list[float]:
+    return [float(found.replace(",", "")) for found in re.findall(pattern, output)]
+
+
+def test_feature_generation_makes_ten_movies_a_second_in_300_mb(tmp_path: Path) -> None:
+    output = run("1_1", tmp_path)
+    rates = figures(r"([\d.]+) movies/sec ", output)
+    growth = figures(r": ([\d.]+) MB\n", output)
+    assert len(rates) == 3
+    assert min(rates) >= 10
+    assert max(growth) < 300
+
+
+def test_store_throughput_meets_10_and_20_mb_a_second(tmp_path: Path) -> None:
+    rates = figures(r"\(([\d.]+) MB/s\)", run("1_2", tmp_path))
+    assert len(rates) == 6
+    assert min(rates[0::2]) >= 10
+    assert min(rates[1::2]) >= 20
+
+
+def test_forty_of_forty_concurrent_rounds_succeed(tmp_path: Path) -> None:
+    output = run("2_1", tmp_path)
+    assert figures(r": (\d+)/5 ", output) == [5] * 8
+    assert figures(r": ([\d.]+)%", output)[-1] == 100
+
+
+def test_repeated_processing_grows_less_than_20_mb(tmp_path: Path) -> None:
+    readings = figures(r"\d+: ([\d.]+) MB", run("3_1", tmp_path))
+    assert len(readings) >= 10
+    assert readings[-1] - readings[-10] < 20
+
+
+def test_a_cached_load_is_five_times_as_fast(tmp_path: Path) -> None:
+    first, second = figures(r": ([\d.]+)ms", run("4_1", tmp_path))
+    assert first >= 5 * second
