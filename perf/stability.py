@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     with settings.folder() as folder:
         report = Report("stability", settings, questions, folder)
-        with SimpleFeatureStore(FeatureStoreConfig(folder, backend=settings.backend)) as store:
+        with SimpleFeatureStore(FeatureStoreConfig(folder / "old", backend=settings.backend)) as store:
             tell_run(report, run(store, settings))
             compare_with_young(report, settings, store, folder / "young")
             recover(report, store)
