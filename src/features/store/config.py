@@ -6,17 +6,38 @@ import os
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, overload
 
 from features.errors import ConfigError
 from features.frames import Backend, check_backend, default_backend
 from features.store.codec.base import Compression
 
-_READS = ("once", "always", "never")
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+Reads = Literal["once", "always", "never"]
+FrameT = TypeVar("FrameT")
+
+
+class Settings(TypedDict, total=False):
+    """What may be set beside ``base_path`` and ``backend``; see ``FeatureStoreConfig``."""
+
+    catalog_url: str | None
+    compression: Compression
+    cache_enabled: bool
+    cache_max_size: int
+    cache_max_bytes: int
+    cache_ttl_seconds: float | None
+    verify_reads: Reads
+    busy_timeout_seconds: float
 
 
 @dataclass(frozen=True)
-class FeatureStoreConfig:
+class FeatureStoreConfig(Generic[FrameT]):
     """The settings of a ``SimpleFeatureStore``. Only ``base_path`` is needed.
 
     Args:
@@ -48,8 +69,44 @@ class FeatureStoreConfig:
     cache_max_size: int = 100
     cache_max_bytes: int = 1 << 30
     cache_ttl_seconds: float | None = 3600
-    verify_reads: str = "once"
+    verify_reads: Reads = "once"
     busy_timeout_seconds: float = 30
+
+    if TYPE_CHECKING:  # so that a store on polars is known to give polars frames, and so on
+
+        @overload
+        def __init__(
+            self: FeatureStoreConfig[pl.DataFrame],
+            base_path: str | os.PathLike[str],
+            *,
+            backend: Literal["polars"],
+            **settings: Unpack[Settings],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: FeatureStoreConfig[pd.DataFrame],
+            base_path: str | os.PathLike[str],
+            *,
+            backend: Literal["pandas"],
+            **settings: Unpack[Settings],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: FeatureStoreConfig[pa.Table],
+            base_path: str | os.PathLike[str],
+            *,
+            backend: Literal["pyarrow"],
+            **settings: Unpack[Settings],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: FeatureStoreConfig[Any],
+            base_path: str | os.PathLike[str],
+            *,
+            backend: Backend | None = None,
+            **settings: Unpack[Settings],
+        ) -> None: ...
+        def __init__(self, base_path: str | os.PathLike[str], *, backend: Any = None, **settings: Any) -> None: ...
 
     def __post_init__(self) -> None:
         _require(self, "base_path", _is_path, "a path that is not empty")
@@ -66,7 +123,7 @@ class FeatureStoreConfig:
         _require(self, "cache_max_size", _is_count, "a whole number from 1; to have no cache, cache_enabled=False")
         _require(self, "cache_max_bytes", _is_count, "a whole number of bytes from 1")
         _require(self, "cache_ttl_seconds", lambda value: value is None or _is_positive(value), "None or above 0")
-        _require(self, "verify_reads", _READS.__contains__, f"one of {', '.join(_READS)}")
+        _require(self, "verify_reads", get_args(Reads).__contains__, f"one of {', '.join(get_args(Reads))}")
         _require(self, "busy_timeout_seconds", _is_positive, "a number of seconds above 0")
 
     def frames(self) -> Backend:
@@ -83,7 +140,7 @@ class FeatureStoreConfig:
         return Path(os.path.abspath(Path(self.base_path).expanduser()))  # noqa: PTH100  # resolve() follows links
 
 
-def _require(config: FeatureStoreConfig, field: str, holds: Callable[[Any], bool], may_be: str) -> None:
+def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any], bool], may_be: str) -> None:
     value = getattr(config, field)
     try:
         fine = holds(value)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from features.store.storage.base import Storage
 
 
-def open_catalog(config: FeatureStoreConfig) -> Catalog:
+def open_catalog(config: FeatureStoreConfig[Any]) -> Catalog:
     """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``."""
     from features.store.catalog.sql import SqlCatalog
 
@@ -30,7 +30,7 @@ def open_catalog(config: FeatureStoreConfig) -> Catalog:
     return SqlCatalog.open(path, timeout=config.busy_timeout_seconds)
 
 
-def catalog_path(config: FeatureStoreConfig) -> Path:
+def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
     """Where the SQLite catalog is: in the store's folder, or where ``catalog_url`` says."""
     if config.catalog_url is None:
         return config.folder / "catalog.sqlite3"
@@ -44,7 +44,7 @@ def catalog_path(config: FeatureStoreConfig) -> Path:
     return Path(database)
 
 
-def open_storage(config: FeatureStoreConfig) -> Storage:
+def open_storage(config: FeatureStoreConfig[Any]) -> Storage:
     """The storage that ``config`` asks for: a folder of local files."""
     return LocalStorage(config.folder / "files")
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 from features.errors import (
-    BusyError,
     ConfigError,
     CorruptFileError,
-    FeatureStoreError,
     NotFoundError,
     StorageError,
     StoreClosedError,
@@ -28,12 +22,12 @@ from features.errors import (
 from features.frames import Frame
 from features.store import arguments
 from features.store.cache import FeatureCache
-from features.store.catalog.base import Catalog, CondemnedError, UnknownOutcomeError
-from features.store.codec.base import Prepared
-from features.store.config import FeatureStoreConfig
+from features.store.catalog.base import Catalog
+from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
 from features.store.names import check_name
-from features.store.storage.base import Storage, TakenAwayError
+from features.store.reading import TableReader, VanishedError
+from features.store.storage.base import Storage
 from features.store.storage.local import make_folder
 from features.store.upkeep import check, collect, copy
 from features.store.versions import (
@@ -42,16 +36,14 @@ from features.store.versions import (
     Committed,
     GcReport,
     GroupVersion,
-    NewFile,
     TableFile,
 )
+from features.store.writing import save
 
 __all__ = ["FeatureStoreConfig", "SimpleFeatureStore"]
 
-_VERIFIED_AT_MOST = 65_536
 
-
-class SimpleFeatureStore:
+class SimpleFeatureStore(Generic[FrameT]):
     """An embedded, versioned, crash-safe store of feature tables.
 
     **What is promised.** A save that returned is never lost; a read is never torn and never mixes versions;
@@ -71,18 +63,18 @@ class SimpleFeatureStore:
     its configuration. It may not be carried over a fork: open it in the child.
     """
 
-    def __init__(self, config: FeatureStoreConfig) -> None:
+    def __init__(self, config: FeatureStoreConfig[FrameT]) -> None:
         config.frames()  # a missing library is better told before a folder is made
         self._set_up(config, open_catalog(config), open_storage(config))
 
     @classmethod
-    def with_drivers(cls, config: FeatureStoreConfig, catalog: Catalog, storage: Storage) -> Self:
+    def with_drivers(cls, config: FeatureStoreConfig[FrameT], catalog: Catalog, storage: Storage) -> Self:
         """A store on the given drivers instead of those that ``config`` asks for: for tests and for new drivers."""
         store = cls.__new__(cls)
         store._set_up(config, catalog, storage)
         return store
 
-    def _set_up(self, config: FeatureStoreConfig, catalog: Catalog, storage: Storage) -> None:
+    def _set_up(self, config: FeatureStoreConfig[FrameT], catalog: Catalog, storage: Storage) -> None:
         self.config = config
         self.cache: FeatureCache | None = None
         """Decoded tables, or None where ``cache_enabled`` is False."""
@@ -94,9 +86,7 @@ class SimpleFeatureStore:
             )
         self._catalog = catalog
         self._storage = storage
-        self._codec = codec_for(config.frames())
-        self._verified: OrderedDict[str, None] = OrderedDict()
-        self._verified_lock = threading.Lock()
+        self._tables = TableReader(storage, codec_for(config.frames()), self.cache, verify=config.verify_reads)
         self._process = os.getpid()
         self._closed = False
 
@@ -137,7 +127,7 @@ class SimpleFeatureStore:
         prepared = arguments.prepare(features)
         if write_id is not None and (earlier := self._catalog.written_by(write_id)):
             return self._paths(earlier)
-        return self._paths(self._save(change, prepared))
+        return self._paths(save(self._catalog, self._storage, change, prepared, self.config))
 
     def delete_feature(self, name: str, group: str) -> int:
         """Commit a version of the group without the table; older versions keep it.
@@ -177,7 +167,7 @@ class SimpleFeatureStore:
         version: int | None = None,
         as_of: datetime | None = None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
-    ) -> dict[str, Frame]:
+    ) -> dict[str, FrameT]:
         """Tables of one version of a group, as frames of the configured backend, safe to change.
 
         Args:
@@ -255,7 +245,7 @@ class SimpleFeatureStore:
         files = list(self._catalog.files())
         return {
             "path": str(self.config.folder),
-            "backend": self._codec.backend,
+            "backend": self._tables.backend,
             "groups": len(groups),
             "versions": sum(len(self._catalog.versions(group)) for group in groups),
             "tables": sum(len(self._catalog.snapshot(group).tables) for group in groups),
@@ -332,11 +322,11 @@ class SimpleFeatureStore:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[Self], tuple[FeatureStoreConfig]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[FeatureStoreConfig[FrameT]]]:
         return type(self), (self.config,)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.config.folder)!r}, backend={self._codec.backend!r})"
+        return f"{type(self).__name__}({str(self.config.folder)!r}, backend={self._tables.backend!r})"
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -353,47 +343,6 @@ class SimpleFeatureStore:
         """The group's checked name; a change to a group that is not there must not create it."""
         return self._catalog.snapshot(check_name(group, "group")).group
 
-    def _save(self, change: Change, prepared: Mapping[str, Prepared[Any]]) -> Committed:
-        deadline = time.monotonic() + self.config.busy_timeout_seconds
-        while True:
-            try:
-                return self._write_and_commit(change, prepared)
-            except (CondemnedError, TakenAwayError) as error:
-                if time.monotonic() >= deadline:
-                    raise BusyError(
-                        "garbage collections kept removing the files of this save; try again when they have ended",
-                        seconds=self.config.busy_timeout_seconds,
-                    ) from error
-
-    def _write_and_commit(self, change: Change, prepared: Mapping[str, Prepared[Any]]) -> Committed:
-        files = self._write(prepared)
-        try:
-            committed = self._catalog.commit(replace(change, tables=files))
-        except UnknownOutcomeError:
-            raise  # the files may be the committed ones: they stay
-        except Exception:
-            self._discard(files)
-            raise
-        if committed.files != {name: file.id for name, file in files.items()}:
-            self._discard(files)  # this write id had been committed before, with files of its own
-        return committed
-
-    def _write(self, prepared: Mapping[str, Prepared[Any]]) -> dict[str, NewFile]:
-        written: dict[str, NewFile] = {}
-        try:
-            for name, frame in prepared.items():
-                staged = self._storage.stage(partial(frame.write, compression=self.config.compression))
-                written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
-            self._storage.seal()
-        except Exception:
-            self._discard(written)
-            raise
-        return written
-
-    def _discard(self, files: Mapping[str, NewFile]) -> None:
-        for file in files.values():
-            self._storage.discard(file.id)
-
     def _paths(self, committed: Committed) -> dict[str, str]:
         return {name: str(self._storage.path(file)) for name, file in committed.files.items()}
 
@@ -403,10 +352,10 @@ class SimpleFeatureStore:
         version: int | None,
         as_of: datetime | None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, Frame]:
+    ) -> dict[str, FrameT]:
         if names is None:
             raise ConfigError("get_features needs names, a group, or both", field="group", value=None)
-        found: dict[str, Frame] = {}
+        found: dict[str, FrameT] = {}
         homes: dict[str, list[str]] = {}
         for name in names:
             homes.setdefault(self._group_of(name), []).append(name)
@@ -431,7 +380,7 @@ class SimpleFeatureStore:
             value=None,
         )
 
-    def _retrying(self, load: Callable[[], dict[str, Frame]]) -> dict[str, Frame]:
+    def _retrying(self, load: Callable[[], dict[str, FrameT]]) -> dict[str, FrameT]:
         """Load again where a file was gone once it was to be read: a collection took it, or the disk lost it.
 
         In the first case the catalog knows better by now: it names another file, or says that the version is gone.
@@ -440,7 +389,7 @@ class SimpleFeatureStore:
         while True:
             try:
                 return load()
-            except _VanishedError as vanished:
+            except VanishedError as vanished:
                 if vanished.file == seen:  # the catalog still refers to it
                     raise CorruptFileError(vanished.message, file=vanished.file, reason="missing") from vanished
                 seen = vanished.file
@@ -452,60 +401,9 @@ class SimpleFeatureStore:
         version: int | None,
         as_of: datetime | None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, Frame]:
+    ) -> dict[str, FrameT]:
         tables = arguments.pick(self._catalog.snapshot(group, version, as_of), names)
         wanted = {name: arguments.columns_of(table, columns) for name, table in tables.items()}
         if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
             raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
-        return {name: self._codec.hand_out(self._value(table, wanted[name])) for name, table in tables.items()}
-
-    def _value(self, table: TableFile, columns: tuple[str, ...] | None) -> Any:
-        if self.cache is None:
-            return self._read(table, columns)[0]
-        return self.cache.get((table.id, columns), lambda: self._read(table, columns))
-
-    def _read(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
-        self._verify(table)
-        try:
-            value = self._codec.read(self._storage.path(table.id), columns)
-        except FileNotFoundError as error:
-            raise _VanishedError(_gone(table), file=table.id) from error
-        return value, self._codec.size(value)
-
-    def _verify(self, table: TableFile) -> None:
-        """Compare the file's digest with the catalog's before any parser sees a byte of it."""
-        if self.config.verify_reads == "never":
-            return
-        if self.config.verify_reads == "once":
-            with self._verified_lock:
-                if table.id in self._verified:
-                    return
-        try:
-            size, digest = self._storage.digest(table.id)
-        except NotFoundError as error:
-            raise _VanishedError(_gone(table), file=table.id) from error
-        if (size, digest) != (table.size, table.digest):
-            raise CorruptFileError(
-                f"table {table.name!r} of group {table.group!r} is damaged: its file {table.id} has "
-                f"{size} bytes with digest {digest.hex()}, saved were {table.size} with {table.digest.hex()}; "
-                "load an older version, or restore a backup",
-                file=table.id,
-                reason="digest" if size == table.size else "size",
-            )
-        with self._verified_lock:
-            self._verified[table.id] = None
-            if len(self._verified) > _VERIFIED_AT_MOST:
-                self._verified.popitem(last=False)
-
-
-class _VanishedError(FeatureStoreError):
-    """A file that the catalog named a moment ago is not on disk."""
-
-    file: str
-
-
-def _gone(table: TableFile) -> str:
-    return (
-        f"table {table.name!r} of group {table.group!r}: its file {table.id} is gone from the disk; "
-        "load an older version, or restore a backup"
-    )
+        return {name: self._tables.read(table, wanted[name]) for name, table in tables.items()}

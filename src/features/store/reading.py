@@ -1,0 +1,101 @@
+"""Files → frames: verified before any parser sees them, decoded once, handed out safe to change."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from features.errors import CorruptFileError, FeatureStoreError, NotFoundError
+from features.frames import Backend
+from features.store.cache import FeatureCache
+from features.store.codec.base import Codec
+from features.store.config import Reads
+from features.store.storage.base import Storage
+from features.store.versions import TableFile
+
+_VERIFIED_AT_MOST = 65_536
+
+
+class VanishedError(FeatureStoreError):
+    """A file that the catalog named a moment ago is not on disk."""
+
+    file: str
+
+
+class TableReader:
+    """Reads tables with one codec. Its methods may be called from many threads at once.
+
+    Args:
+        storage: where the files are.
+        codec: of the backend whose frames are wanted.
+        cache: for decoded files; None to decode at every read.
+        verify: when a file's digest is compared; see ``FeatureStoreConfig``.
+    """
+
+    def __init__(self, storage: Storage, codec: Codec[Any], cache: FeatureCache | None, *, verify: Reads) -> None:
+        self._storage = storage
+        self._codec = codec
+        self._cache = cache
+        self._verify_reads = verify
+        self._verified: OrderedDict[str, None] = OrderedDict()
+        self._verified_lock = threading.Lock()
+
+    @property
+    def backend(self) -> Backend:
+        """The library of the frames that come back."""
+        return self._codec.backend
+
+    def read(self, table: TableFile, columns: Sequence[str] | None) -> Any:
+        """The table as a frame of its own, with the columns in the order asked for; None for all.
+
+        Raises:
+            CorruptFileError: the file's bytes are not those that were saved.
+            VanishedError: there is no such file.
+        """
+        wanted = None if columns is None else tuple(columns)
+        if self._cache is None:
+            value, _ = self._load(table, wanted)
+        else:
+            value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
+        return self._codec.hand_out(value)
+
+    def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
+        self._verify(table)
+        try:
+            value = self._codec.read(self._storage.path(table.id), columns)
+        except FileNotFoundError as error:
+            raise _vanished(table) from error
+        return value, self._codec.size(value)
+
+    def _verify(self, table: TableFile) -> None:
+        if self._verify_reads == "never" or (self._verify_reads == "once" and table.id in self._verified):
+            return
+        try:
+            size, digest = self._storage.digest(table.id)
+        except NotFoundError as error:
+            raise _vanished(table) from error
+        if (size, digest) != (table.size, table.digest):
+            raise CorruptFileError(
+                f"table {table.name!r} of group {table.group!r} is damaged: its file {table.id} has "
+                f"{size} bytes with digest {digest.hex()}, saved were {table.size} with {table.digest.hex()}; "
+                "load an older version, or restore a backup",
+                file=table.id,
+                reason="digest" if size == table.size else "size",
+            )
+        self._remember(table.id)
+
+    def _remember(self, file: str) -> None:
+        with self._verified_lock:
+            self._verified[file] = None
+            if len(self._verified) > _VERIFIED_AT_MOST:
+                self._verified.popitem(last=False)
+
+
+def _vanished(table: TableFile) -> VanishedError:
+    return VanishedError(
+        f"table {table.name!r} of group {table.group!r}: its file {table.id} is gone from the disk; "
+        "load an older version, or restore a backup",
+        file=table.id,
+    )

@@ -1,0 +1,83 @@
+"""Frames → a committed version: the order of effects, step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from features.errors import BusyError
+from features.store.catalog.base import Catalog, CondemnedError, UnknownOutcomeError
+from features.store.codec.base import Prepared
+from features.store.config import FeatureStoreConfig
+from features.store.storage.base import Storage, TakenAwayError
+from features.store.versions import Change, Committed, NewFile
+
+
+def save(
+    catalog: Catalog,
+    storage: Storage,
+    change: Change,
+    frames: Mapping[str, Prepared[Any]],
+    config: FeatureStoreConfig[Any],
+) -> Committed:
+    """Write the frames into new files, and then commit ``change`` with them.
+
+    A garbage collection may take a file for left over before it is committed. It says so in the catalog first, so
+    the commit is refused rather than made with a file that is gone, and the frames are written once more.
+
+    Raises:
+        BusyError: that went on for ``busy_timeout_seconds``.
+    """
+    deadline = time.monotonic() + config.busy_timeout_seconds
+    while True:
+        try:
+            return _write_and_commit(catalog, storage, change, frames, config)
+        except (CondemnedError, TakenAwayError) as error:
+            if time.monotonic() >= deadline:
+                raise BusyError(
+                    "garbage collections kept removing the files of this save; try again when they have ended",
+                    seconds=config.busy_timeout_seconds,
+                ) from error
+
+
+def _write_and_commit(
+    catalog: Catalog,
+    storage: Storage,
+    change: Change,
+    frames: Mapping[str, Prepared[Any]],
+    config: FeatureStoreConfig[Any],
+) -> Committed:
+    files = _write(storage, frames, config)
+    try:
+        committed = catalog.commit(replace(change, tables=files))
+    except UnknownOutcomeError:
+        raise  # the files may be the committed ones: they stay
+    except Exception:
+        _discard(storage, files)
+        raise
+    if committed.files != {name: file.id for name, file in files.items()}:
+        _discard(storage, files)  # this write id had been committed before, with files of its own
+    return committed
+
+
+def _write(
+    storage: Storage, frames: Mapping[str, Prepared[Any]], config: FeatureStoreConfig[Any]
+) -> dict[str, NewFile]:
+    written: dict[str, NewFile] = {}
+    try:
+        for name, frame in frames.items():
+            staged = storage.stage(partial(frame.write, compression=config.compression))
+            written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
+        storage.seal()
+    except Exception:
+        _discard(storage, written)
+        raise
+    return written
+
+
+def _discard(storage: Storage, files: Mapping[str, NewFile]) -> None:
+    for file in files.values():
+        storage.discard(file.id)
