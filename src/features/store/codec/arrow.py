@@ -1,52 +1,84 @@
-"""Parquet through pyarrow: what the pandas and the pyarrow codec share, and which types come back as themselves."""
+"""Parquet through pyarrow: what the pandas and the pyarrow codec share."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.store.codec.base import Compression
+from features.store.codec.base import Compression, unreadable
+from features.store.codec.refusal import DATA_ERRORS
 
 DTYPES = b"features.pandas"
 """The key, in the file's schema metadata, under which the pandas codec notes what Arrow cannot say."""
 
+SCHEMA = b"ARROW:schema"
+"""The key under which pyarrow and polars keep the Arrow schema that a file was written with."""
+
 
 def write_parquet(table: pa.Table, path: Path, compression: Compression) -> None:
-    """Write ``table`` as one file. Dictionaries are built for text only: built for floats they double the time."""
+    """Write ``table`` as one file.
+
+    The file is opened here, not by pyarrow: on failure that would delete whatever stands at the path.
+    """
+    with pa.OSFile(str(path), "wb") as sink:
+        write_to(sink, table, compression)
+
+
+def write_to(sink: Any, table: pa.Table, compression: Compression) -> None:
+    """Write ``table`` to an open file. Dictionaries are built for text only: built for floats they double the time."""
     texts = [column.name for column in table.schema if _repeats(column.type)]
     pq.write_table(
         table,
-        path,
+        sink,
         compression=compression,
         use_dictionary=texts or False,
-        write_statistics=texts == [],
+        write_statistics=False,
         store_schema=True,
+        use_compliant_nested_type=False,  # which would rename the items of lists
     )
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    """Read a whole file, or some of its columns in the order asked for."""
-    with pq.ParquetFile(path, memory_map=True) as file:
-        if columns is None:
-            return file.read(use_threads=True)
-        # A dot in a name would be read as a path into a struct, so columns are chosen by what the file calls them.
-        return file.read(columns=list(columns), use_threads=True).select(list(columns))
+    """Read a whole file, or some of its columns in the order asked for.
+
+    Raises:
+        UnsupportedDataError: polars wrote it, with a type that this pyarrow does not read.
+    """
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            return read_from(file, columns)
+    except DATA_ERRORS as error:
+        raise unreadable(path, f"pyarrow {pa.__version__}", error) from error
+
+
+def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in an open file."""
+    if file.num_row_groups == 0:  # which old releases cannot read
+        table = file.schema_arrow.empty_table()
+    else:
+        table = file.read(columns=None if columns is None else list(columns), use_threads=True)
+    # A dot in a name is read as a path into a struct, so more columns than those asked for may have come.
+    return _named(table if columns is None else table.select(list(columns)), file.metadata.metadata)
+
+
+def _named(table: pa.Table, metadata: dict[bytes, bytes] | None) -> pa.Table:
+    """``table`` with the inner field names of its maps, which Parquet does not keep, but the written schema does."""
+    maps = [position for position, column in enumerate(table.schema) if "map<" in str(column.type)]
+    if not maps or SCHEMA not in (metadata or {}):
+        return table
+    written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode((metadata or {})[SCHEMA])))
+    for position in maps:
+        column = table.schema.field(position)
+        original = written.field(column.name).type
+        if original == column.type:
+            table = table.set_column(position, column.with_type(original), table.column(position).cast(original))
+    return table
 
 
 def _repeats(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))
-
-
-@lru_cache(maxsize=1024)
-def stored_as(kind: pa.DataType) -> pa.DataType | None:
-    """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(pa.schema([("column", kind)]).empty_table(), sink)
-        return pq.read_schema(pa.BufferReader(sink.getvalue())).field("column").type
-    except (pa.ArrowException, NotImplementedError):
-        return None

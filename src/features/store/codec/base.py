@@ -1,4 +1,19 @@
-"""The codec port, and what all codecs refuse alike."""
+"""The codec port, and what all codecs refuse alike.
+
+**Across libraries.** Any codec reads what any codec wrote. The values are the same; the dtypes are the reader's own:
+
+- *pandas* gives columns of other writers as ``pd.ArrowDtype``, which says whatever Arrow says, and Arrow dictionaries
+  (polars' ``Categorical`` and ``Enum``) as ``category``, in the order of the file's dictionary. Its own columns come
+  back as they were.
+- *polars* gives every Arrow type its own name: text of any width as ``String``, a dictionary of text as
+  ``Categorical``, seconds as milliseconds, ``float16`` as ``Float32`` where it has no ``Float16``. From pandas, missing
+  values of any kind are null, NaN stays NaN; time zones without a name in the tz database are written as ``UTC``.
+- *pyarrow* gives the file's Arrow schema: what pandas notes beside it (kinds of missing values, string storage) is left
+  out, and what polars writes has the names of polars' own Arrow export.
+
+A library that has no type for a column (a time zone given as an offset, in polars; nulls in fixed-size lists, in old
+releases of pyarrow) refuses the whole read with ``UnsupportedDataError``, which says so.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +37,7 @@ class Prepared(Generic[Value]):
     """A frame found storable: nothing about its types can fail any more, only the disk."""
 
     codec: Codec[Value]
-    value: Value
+    value: Any
     schema: pa.Schema
     rows: int
 
@@ -37,7 +52,7 @@ class Codec(ABC, Generic[Value]):
     backend: ClassVar[Backend]
 
     @abstractmethod
-    def prepare(self, frame: Any, table: str) -> Prepared[Any]:
+    def prepare(self, frame: Any, table: str) -> Prepared[Value]:
         """Check that ``frame`` can be stored exactly.
 
         Raises:
@@ -46,11 +61,20 @@ class Codec(ABC, Generic[Value]):
 
     @abstractmethod
     def write(self, value: Any, path: Path, compression: Compression) -> None:
-        """Write what ``prepare`` took to ``path``."""
+        """Write what ``prepare`` took to ``path``.
+
+        Raises:
+            OSError: the disk refused.
+        """
 
     @abstractmethod
     def read(self, path: Path, columns: Sequence[str] | None) -> Value:
-        """Read a file that any of the codecs wrote; ``columns`` in the order asked for, None for all."""
+        """Read a file that any of the codecs wrote; ``columns`` in the order asked for, None for all.
+
+        Raises:
+            UnsupportedDataError: another library wrote it with a type that this one does not have.
+            OSError: the disk refused.
+        """
 
     @abstractmethod
     def hand_out(self, value: Value) -> Any:
@@ -69,6 +93,18 @@ def refused(table: str, column: str | None, dtype: object, because: str) -> Unsu
     )
 
 
+def unreadable(path: Path, library: str, error: BaseException) -> UnsupportedDataError:
+    """The error for a sound file with a type that ``library`` does not have."""
+    reason = str(error).partition("\n")[0]
+    return UnsupportedDataError(
+        f"{library} cannot read {path.name}: {reason}; read it with the library that saved it, or save it from there "
+        "with other types",
+        table=None,
+        column=None,
+        dtype=None,
+    )
+
+
 def check_column_names(names: Sequence[object], table: str) -> None:
     """Refuse tables without columns, and column names that Parquet or another library would not give back.
 
@@ -78,14 +114,10 @@ def check_column_names(names: Sequence[object], table: str) -> None:
     if not names:
         raise refused(table, None, None, "a table needs at least one column")
     for name in names:
-        if not isinstance(name, str):
+        if type(name) is not str:
             kind = type(name).__name__
-            raise refused(
-                table,
-                str(name),
-                kind,
-                f"column names must be text, this one is {kind}; rename it, e.g. to {str(name)!r}",
-            )
+            because = f"column names must be plain str, this one is {kind}; rename it, e.g. to {str(name)!r}"
+            raise refused(table, str(name), kind, because)
         if "\0" in name or not _encodable(name):
             raise refused(table, name, None, "the column name holds a NUL or a lone surrogate; rename it")
     if len(set(names)) < len(names):

@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from features.store.codec.arrow import DTYPES, read_parquet, write_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
 from features.store.codec.pandas_dtypes import decode, encode
-from features.store.codec.refusal import Refusal
+from features.store.codec.pandas_frames import apply_note, check_frame, frame_note
+from features.store.codec.refusal import DATA_ERRORS, Refusal
+
+_NOTE_AT_MOST = 16 << 20
+"""Bytes of notes in a file. Readers of Parquet stop at about 100 MB of metadata, which holds a note twice, encoded."""
 
 
-@dataclass(frozen=True, slots=True)
 class Decoded:
-    """A file as pandas columns. ``frame`` is None where columns hold objects that a deep copy would share."""
+    """A file's columns, and frames made of them.
 
-    table: pa.Table
-    frame: pd.DataFrame | None
+    The first frame is built from the Arrow table, and is all that a read without cache needs. Whoever asks again has a
+    cache: then one frame is kept in place of the table, and deep copies of it go out, which is several times cheaper
+    than building. Columns whose objects a deep copy would share (lists, arrays, categories) are built every time.
+    """
+
+    __slots__ = ("_asked", "_source", "bytes")
+
+    def __init__(self, table: pa.Table) -> None:
+        self._source: pa.Table | pd.DataFrame = table
+        self._asked = False
+        self.bytes = int(table.get_total_buffer_size())
+
+    def frame(self) -> pd.DataFrame:
+        """A frame that shares nothing that can be changed."""
+        source = self._source
+        if isinstance(source, pd.DataFrame):
+            return _copy(source)
+        frame = _frame(source)
+        if not self._asked:
+            self._asked = True
+        elif not any(map(_holds_objects, frame.dtypes)):
+            self._source = frame
+            return _copy(frame)
+        return frame
 
 
 class PandasCodec(Codec[Decoded]):
@@ -30,23 +55,24 @@ class PandasCodec(Codec[Decoded]):
 
     backend = "pandas"
 
-    def prepare(self, frame: Any, table: str) -> Prepared[pa.Table]:
+    def prepare(self, frame: Any, table: str) -> Prepared[Decoded]:
         """See ``Codec.prepare``. The Arrow table may share the frame's memory, so it does not outlive the save."""
-        _check_frame(frame, table)
+        check_column_names(list(frame.columns), table)
+        check_frame(frame, table)
         arrays, notes = [], {}
-        for position, name in enumerate(frame.columns):
-            column = frame.iloc[:, position]
+        for name, column in frame.items():
             try:
                 array, notes[name] = encode(column)
             except Refusal as refusal:
-                raise refused(table, name, column.dtype, str(refusal)) from refusal
+                raise refused(table, str(name), column.dtype, str(refusal)) from refusal
+            except DATA_ERRORS as error:
+                because = f"{column.dtype} with these values cannot be stored ({error}); convert the column"
+                raise refused(table, str(name), column.dtype, because) from error
             arrays.append(array)
-        note = json.dumps({"columns": notes, "attrs": frame.attrs})
-        schema = pa.schema(
-            [(name, array.type) for name, array in zip(frame.columns, arrays, strict=True)], {DTYPES: note}
-        )
-        value = pa.Table.from_arrays(arrays, schema=schema)
-        return Prepared(self, value, schema, len(frame))
+        note = _note(frame, notes, table)
+        names = zip(frame.columns, arrays, strict=True)
+        schema = pa.schema([(name, array.type) for name, array in names], {DTYPES: note})
+        return Prepared(self, pa.Table.from_arrays(arrays, schema=schema), schema, len(frame))
 
     def write(self, value: Any, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
@@ -54,53 +80,45 @@ class PandasCodec(Codec[Decoded]):
 
     def read(self, path: Path, columns: Sequence[str] | None) -> Decoded:
         """See ``Codec.read``. Columns of a file that pandas did not write come back as ``pd.ArrowDtype``."""
-        table = read_parquet(path, columns)
-        frame = _frame(table)
-        shared = any(pd.api.types.is_object_dtype(dtype) for dtype in frame.dtypes)
-        return Decoded(table, None if shared else frame)
+        return Decoded(read_parquet(path, columns))
 
     def hand_out(self, value: Decoded) -> pd.DataFrame:
-        """See ``Codec.hand_out``: a deep copy, or columns built anew where they hold Python objects."""
-        return _frame(value.table) if value.frame is None else value.frame.copy(deep=True)
+        """See ``Codec.hand_out``."""
+        return value.frame()
 
     def size(self, value: Decoded) -> int:
-        """See ``Codec.size``."""
-        arrow = int(value.table.get_total_buffer_size())
-        return arrow if value.frame is None else arrow + int(value.frame.memory_usage(index=False).sum())
+        """See ``Codec.size``: of the Arrow table, which a kept frame without Python objects is as large as."""
+        return value.bytes
 
 
-def _check_frame(frame: pd.DataFrame, table: str) -> None:
-    if type(frame) is not pd.DataFrame:
-        kind = type(frame).__name__
-        raise refused(table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pd.DataFrame(…)")
-    check_column_names(list(frame.columns), table)
-    if frame.columns.nlevels > 1 or frame.columns.name is not None or frame.columns.dtype != pd.Index(["a"]).dtype:
-        raise refused(
-            table,
-            None,
-            None,
-            "its columns carry more than their names; set frame.columns = list(frame.columns)",
-        )
-    index = frame.index
-    if not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None):
-        raise refused(table, None, None, "its index would be lost; call reset_index() to keep it as a column")
-    if frame.attrs and not _is_json(frame.attrs):
-        raise refused(table, None, None, "its attrs are not JSON; clear or convert frame.attrs")
-
-
-def _is_json(value: object) -> bool:
-    try:
-        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
-    except (TypeError, ValueError):
-        return False
+def _note(frame: pd.DataFrame, notes: Mapping[Any, Any], table: str) -> str:
+    note = json.dumps({"columns": notes, **frame_note(frame)})
+    if len(note) > _NOTE_AT_MOST:
+        longest = max(notes, key=lambda name: len(str(notes[name])))
+        because = "categories and attrs together are too large for a file's metadata; use astype(str), or clear attrs"
+        raise refused(table, longest, frame[longest].dtype, because)
+    return note
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    note = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}, "attrs": {}}'))
+    note = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
     columns = {
-        name: decode(column, note["columns"].get(name))
+        name: _series(decode(column, note["columns"].get(name)))
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    frame = pd.DataFrame(columns, copy=True)
-    frame.attrs = note["attrs"]
-    return frame
+    return apply_note(pd.DataFrame(columns, copy=True), note)
+
+
+def _series(values: Any) -> Any:
+    """``values``; Python objects as a series, since pandas 3 would make text of them where all are text."""
+    return pd.Series(values, dtype=object) if values.dtype == object else values
+
+
+def _copy(frame: pd.DataFrame) -> pd.DataFrame:
+    copy = frame.copy(deep=True)
+    copy.columns = frame.columns.copy(deep=True)  # a deep copy of a frame shares the array under its names
+    return copy
+
+
+def _holds_objects(dtype: Any) -> bool:
+    return dtype.kind == "O" and isinstance(dtype, (np.dtype, pd.CategoricalDtype))

@@ -8,9 +8,6 @@ comes back as ``pd.ArrowDtype``, the only pandas dtype that can say what an Arro
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
-import zoneinfo
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,8 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.store.codec.arrow import stored_as
-from features.store.codec.pandas_objects import decode_objects, encode_objects
+from features.store.codec.arrow_types import check_lasts, stored_as
+from features.store.codec.pandas_categories import decode_categorical, decode_dictionary, encode_categorical
+from features.store.codec.pandas_objects import check_texts, decode_objects, encode_objects
+from features.store.codec.pandas_zones import arrow_zone, zone_note, zone_of
 from features.store.codec.refusal import Refusal
 
 Note: TypeAlias = dict[str, Any]
@@ -35,20 +34,17 @@ def encode(column: pd.Series[Any]) -> Encoded:
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return encode_objects(column.to_numpy()) if dtype.kind == "O" else _encode_numpy(column, dtype)
-    for kind, encoder in _ENCODERS.items():
-        if isinstance(dtype, kind):
-            return encoder(column)
-    raise Refusal(f"{dtype} has no exact form in Parquet; convert it, for instance with astype(str)")
+    encoder = _ENCODERS.get(type(dtype))
+    if encoder is None:
+        raise Refusal(f"{dtype} has no exact form in Parquet; convert it, for instance with astype(str)")
+    return encoder(column)
 
 
 def decode(column: pa.ChunkedArray, note: Note | None) -> Any:
-    """What to build a DataFrame's column from: a NumPy or extension array."""
+    """What to build a DataFrame's column from: a NumPy or extension array, which may share the column's memory."""
     if note is None:
-        return _decode_foreign(column)
+        return decode_dictionary(column) if pa.types.is_dictionary(column.type) else _decode_arrow(column, {})
     return _DECODERS[note["kind"]](column, note)
-
-
-# --- NumPy dtypes ---------------------------------------------------------------------------------------------------
 
 
 def _encode_numpy(column: pd.Series[Any], dtype: np.dtype[Any]) -> Encoded:
@@ -81,48 +77,34 @@ def _lasting(values: pa.Array) -> pa.Array:
         raise Refusal(f"a value is out of the range of {stored}, the nearest type that Parquet has") from error
 
 
-# --- extension dtypes -----------------------------------------------------------------------------------------------
-
-
 def _encode_zoned(column: pd.Series[Any]) -> Encoded:
     dtype: Any = column.dtype
-    note = {"kind": "zoned", "unit": dtype.unit, "zone": _zone_note(dtype.tz)}
-    if _zoned_dtype(note) != dtype:
-        raise Refusal(f"{dtype}: the time zone has no name to store it by; use tz_convert with a named zone")
-    return _lasting(pa.array(column, from_pandas=True)), note
+    zone = zone_note(dtype.tz)
+    instants = pa.array(column.to_numpy(f"datetime64[{dtype.unit}]"), from_pandas=True)
+    values = _lasting(instants)
+    return values.cast(pa.timestamp(values.type.unit, arrow_zone(zone))), {
+        "kind": "zoned",
+        "unit": dtype.unit,
+        "zone": zone,
+    }
 
 
 def _decode_zoned(column: pa.ChunkedArray, note: Note) -> Any:
     naive = column.cast(pa.timestamp(note["unit"], "UTC")).cast(pa.timestamp(note["unit"])).to_numpy()
-    return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(_zoned_dtype(note).tz).array
-
-
-def _zone_note(zone: Any) -> list[Any]:
-    if isinstance(zone, zoneinfo.ZoneInfo):
-        return ["name", zone.key]
-    if isinstance(zone, dt.timezone):
-        return ["offset", zone.utcoffset(None).total_seconds()]
-    return ["pandas", str(zone)]
-
-
-def _zoned_dtype(note: Note) -> pd.DatetimeTZDtype:
-    how, what = note["zone"]
-    zone: Any = what
-    if how == "name" and what is not None:
-        zone = zoneinfo.ZoneInfo(what)
-    elif how == "offset":
-        zone = dt.timezone(dt.timedelta(seconds=what))
-    return pd.DatetimeTZDtype(note["unit"], zone)
+    return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(zone_of(note["zone"])).array
 
 
 def _encode_string(column: pd.Series[Any]) -> Encoded:
     dtype: Any = column.dtype
-    missing = "NA" if dtype.na_value is pd.NA else "nan"
+    if dtype.storage == "python":
+        check_texts(column.to_numpy(object))
     try:
-        values = pa.array(column.array, type=pa.large_string(), from_pandas=True)
+        values = _whole(pa.array(column.array, type=pa.large_string(), from_pandas=True)).cast(pa.large_string())
     except UnicodeEncodeError as error:
         raise Refusal("a text holds a lone surrogate, which is no character; replace it") from error
-    return _whole(values), {"kind": "string", "storage": dtype.storage, "missing": missing}
+    values.validate(full=True)
+    missing = "NA" if dtype.na_value is pd.NA else "nan"
+    return values, {"kind": "string", "storage": dtype.storage, "missing": missing}
 
 
 def _decode_string(column: pa.ChunkedArray, note: Note) -> Any:
@@ -139,18 +121,28 @@ def _decode_string(column: pa.ChunkedArray, note: Note) -> Any:
 
 
 def _encode_masked(column: pd.Series[Any]) -> Encoded:
-    return pa.array(column.array), {"kind": "masked", "dtype": str(column.dtype)}
+    missing = column.isna().to_numpy()
+    values = column.array._data  # to_numpy() takes NaN for NA in some releases
+    rebuilt: Any = _masked(values, missing)
+    if (rebuilt.isna() != missing).any():
+        raise Refusal("this pandas would turn its NaN into NA; replace one by the other")
+    return pa.array(values, mask=missing), {"kind": "masked", "dtype": str(column.dtype)}
 
 
-def _decode_masked(column: pa.ChunkedArray, note: Note) -> Any:
-    dtype: Any = pd.api.types.pandas_dtype(note["dtype"])
-    return dtype.__from_arrow__(column)
+def _decode_masked(column: pa.ChunkedArray, _note: Note) -> Any:
+    missing = column.is_null().to_numpy()
+    zero = False if pa.types.is_boolean(column.type) else 0
+    return _masked(np.array(column.fill_null(zero).to_numpy()), np.array(missing))
+
+
+def _masked(values: Any, missing: Any) -> Any:
+    kinds = {"b": pd.arrays.BooleanArray, "f": pd.arrays.FloatingArray}
+    return kinds.get(values.dtype.kind, pd.arrays.IntegerArray)(values, missing)
 
 
 def _encode_arrow(column: pd.Series[Any]) -> Encoded:
     values = _whole(column.array.__arrow_array__())
-    if stored_as(values.type) != values.type:
-        raise Refusal(f"{values.type} does not come back from Parquet as itself; cast the column")
+    check_lasts(pa.field("column", values.type), values)
     return values, {"kind": "arrow"}
 
 
@@ -158,46 +150,9 @@ def _decode_arrow(column: pa.ChunkedArray, _note: Note) -> Any:
     return pd.arrays.ArrowExtensionArray(column)
 
 
-def _encode_categorical(column: pd.Series[Any]) -> Encoded:
-    dtype: Any = column.dtype
-    try:
-        categories, note = encode(dtype.categories.to_series(index=range(len(dtype.categories))))
-    except Refusal as refusal:
-        raise Refusal(f"its categories: {refusal}") from refusal
-    codes = column.cat.codes.to_numpy()
-    values = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), categories)
-    text = pa.types.is_large_string(categories.type)
-    return values if text else values.dictionary_decode(), {
-        "kind": "categorical",
-        "ordered": bool(dtype.ordered),
-        "categories": _to_text(categories),
-        "note": note,
-        "name": _json_name(dtype.categories.name),
-    }
-
-
-def _decode_categorical(column: pa.ChunkedArray, note: Note) -> Any:
-    categories = pd.Index(
-        pd.Series(decode(pa.chunked_array([_from_text(note["categories"])]), note["note"])), name=note["name"]
-    )
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    values = pd.Series(decode(column, _nullable(note["note"])))
-    codes = np.where(values.isna(), -1, categories.get_indexer(pd.Index(values)))
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories, ordered=note["ordered"]))
-
-
-def _nullable(note: Note) -> Note:
-    """The categories' own note, loosened where their dtype cannot hold the missing values that a column may."""
-    if note["kind"] == "numpy" and np.dtype(note["dtype"]).kind in "biu":
-        return {"kind": "arrow"}
-    return note
-
-
-def _json_name(name: object) -> str | None:
-    if name is not None and not isinstance(name, str):
-        raise Refusal(f"its categories are named {name!r}, which is not text")
-    return name
+def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """One array; chunks are no part of a frame's value."""
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 _ENCODERS: dict[Any, Callable[[pd.Series[Any]], Encoded]] = {
@@ -205,7 +160,7 @@ _ENCODERS: dict[Any, Callable[[pd.Series[Any]], Encoded]] = {
     pd.StringDtype: _encode_string,
     pd.BooleanDtype: _encode_masked,
     pd.ArrowDtype: _encode_arrow,
-    pd.CategoricalDtype: _encode_categorical,
+    pd.CategoricalDtype: lambda column: encode_categorical(column, encode),
 } | dict.fromkeys(
     [
         pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype,
@@ -221,37 +176,6 @@ _DECODERS: dict[str, Callable[[pa.ChunkedArray, Note], Any]] = {
     "string": _decode_string,
     "masked": _decode_masked,
     "arrow": _decode_arrow,
-    "categorical": _decode_categorical,
+    "categorical": lambda column, note: decode_categorical(column, note, decode),
     "object": decode_objects,
 }
-
-
-# --- what another library wrote -------------------------------------------------------------------------------------
-
-
-def _decode_foreign(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_dictionary(column.type):
-        combined = column.unify_dictionaries().combine_chunks()
-        if isinstance(combined, pa.ChunkedArray):
-            combined = combined.chunk(0)
-        categories = pd.Index(combined.dictionary.to_pandas())
-        codes = combined.indices.fill_null(-1).cast(pa.int64()).to_numpy()
-        return pd.Categorical.from_codes(codes, categories, ordered=column.type.ordered)
-    return pd.arrays.ArrowExtensionArray(column)
-
-
-def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """One array; chunks are no part of a frame's value."""
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def _to_text(values: pa.Array) -> str:
-    sink = pa.BufferOutputStream()
-    table = pa.table({"": values})
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return base64.b64encode(sink.getvalue()).decode()
-
-
-def _from_text(text: str) -> pa.Array:
-    return _whole(pa.ipc.open_stream(base64.b64decode(text)).read_all().column(0))

@@ -1,8 +1,9 @@
 """Object columns: exact where all values are of one kind that Arrow has too, refused otherwise.
 
-An object column says nothing of what it holds, so each value's type is looked at. Missing values may be ``None``,
-``nan``, ``pd.NA`` or ``NaT``, one kind in a column: the note says which. What is mixed would come back changed (an
-integer beside ``None`` as a float, a tuple as an array, a dict with keys it never had), so it is refused.
+An object column says nothing of what it holds, so each value's type is looked at; a subclass is another type. Missing
+values may be ``None``, ``nan``, ``pd.NA`` or ``NaT``, one kind in a column: the note says which. What is mixed would
+come back changed (an integer beside ``None`` as a float, a tuple as an array, a dict with keys it never had), so it is
+refused.
 """
 
 from __future__ import annotations
@@ -17,17 +18,28 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from features.store.codec.refusal import Refusal
+from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 Objects = npt.NDArray[np.object_]
+Mask = npt.NDArray[np.bool_]
 
-_MISSING = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
+_MISSING: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
+_ABSENT = {type(None): "None", type(pd.NA): "NA", type(pd.NaT): "NaT"}
 _PLAIN: dict[type, Callable[[], pa.DataType]] = {
     str: pa.large_string,
     bytes: pa.large_binary,
     bool: pa.bool_,
     float: pa.float64,
     dt.date: pa.date32,
+}
+_HINTS = {
+    dt.datetime: "use pd.to_datetime",
+    pd.Timestamp: "use pd.to_datetime",
+    dt.timedelta: "use pd.to_timedelta",
+    pd.Timedelta: "use pd.to_timedelta",
+    tuple: "turn each into a list, or into columns",
+    set: "turn each into a list",
+    dict: "turn each into JSON text, or into columns",
 }
 
 
@@ -37,99 +49,116 @@ def encode_objects(values: Objects) -> tuple[pa.Array, dict[str, Any]]:
     Raises:
         Refusal: the values are of several kinds, or of one that does not come back exactly.
     """
-    missing, name = _missing(values)
-    present = values[~missing]
-    kinds = set(map(type, present))
-    if len(kinds) > 1:
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise Refusal(f"an object column that mixes {names} cannot come back as it is; convert it to one type")
-    kind = kinds.pop() if kinds else None
-    note = {"kind": "object", "of": kind.__name__ if kind else "nothing", "missing": name}
+    kind, missing, absent = _kind(values.tolist())
+    present = values[~missing] if missing.any() else values
+    note = {"kind": "object", "of": kind.__name__ if kind else "nothing", "missing": absent}
     try:
         return _array(kind, values, missing, present), note
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
+        raise Refusal("a text holds a lone surrogate, which is no character; replace it") from error
+    except DATA_ERRORS as error:
         raise Refusal(f"a value of this object column is out of range for Arrow ({error})") from error
 
 
 def decode_objects(column: pa.ChunkedArray, note: dict[str, Any]) -> Objects:
     """The object column that ``encode_objects`` was given."""
-    values = np.empty(len(column), dtype=object)
-    values[:] = _arrays(column) if note["of"] == "ndarray" else column.to_pylist()
+    if note["of"] in {"str", "bytes"}:
+        values: Objects = np.array(column.to_numpy(), dtype=object)
+    else:
+        values = np.empty(len(column), dtype=object)
+        values[:] = _arrays(column) if note["of"] == "ndarray" else column.to_pylist()
     if note["missing"] != "None":
         values[column.is_null().to_numpy()] = _MISSING[note["missing"]]
     return values
 
 
-def _missing(values: Objects) -> tuple[npt.NDArray[np.bool_], str]:
-    """Which values are missing, and the one way in which they are."""
-    missing = np.fromiter((_name_of_missing(value) is not None for value in values), np.bool_, len(values))
-    names = {_name_of_missing(value) for value in values[missing]}
-    if len(names) > 1:
-        raise Refusal(
-            f"missing values are written in different ways ({', '.join(sorted(map(str, names)))}), which would be "
-            "merged; use one of them"
-        )
-    return missing, names.pop() or "None" if names else "None"
+def check_texts(values: Objects) -> None:
+    """Refuse subclasses of ``str``, which would come back as ``str``.
+
+    Raises:
+        Refusal: names the class.
+    """
+    others = set(map(type, values.tolist())) - {str, float, *_ABSENT}
+    if others:
+        raise Refusal(f"it holds {_names(others)}, which would come back as str; convert each with str()")
 
 
-def _name_of_missing(value: object) -> str | None:
-    if value is None:
-        return "None"
-    if value is pd.NA:
-        return "NA"
-    if value is pd.NaT:
-        return "NaT"
-    return "nan" if type(value) is float and value != value else None
+def _kind(values: list[Any]) -> tuple[type | None, Mask, str]:
+    """The one type of the values that are there, which are missing, and the one way in which they are."""
+    types = set(map(type, values))
+    kinds = types - _ABSENT.keys()
+    nan = float in kinds and len(kinds) > 1  # beside other values a NaN is a missing one, alone it is a number
+    kinds -= {float} if nan else set()
+    if len(kinds) > 1:
+        raise Refusal(f"an object column that mixes {_names(kinds)} cannot come back as it is; convert it to one type")
+    absent = types - kinds
+    if len(absent) > 1:
+        ways = ", ".join(sorted(_ABSENT.get(way, "nan") for way in absent))
+        raise Refusal(f"missing values are written in different ways ({ways}), which would be merged; use one of them")
+    if nan:
+        _check_nan([value for value in values if type(value) is float])
+    missing = np.fromiter((type(value) in absent for value in values), np.bool_, len(values))
+    return next(iter(kinds), None), missing, _ABSENT.get(next(iter(absent)), "nan") if absent else "None"
 
 
-def _array(kind: type | None, values: Objects, missing: npt.NDArray[np.bool_], present: Objects) -> pa.Array:
+def _check_nan(values: list[float]) -> None:
+    numbers = np.array(values)
+    if not np.isnan(numbers).all():
+        raise Refusal("an object column that mixes float with another type cannot come back; convert it to one type")
+    if (numbers.view(np.uint64) != np.array(np.nan).view(np.uint64)).any():
+        raise Refusal("a NaN among its values has unusual bits, which would be lost; replace it by np.nan")
+
+
+def _array(kind: type | None, values: Objects, missing: Mask, present: Objects) -> pa.Array:
     if kind is None:
         return pa.nulls(len(values))
     if kind in _PLAIN:
-        return pa.array(values, type=_PLAIN[kind](), mask=missing)
+        return pa.array(values, type=_PLAIN[kind](), mask=missing, from_pandas=False)
     if kind is int:
-        unsigned = len(present) > 0 and min(present) >= 0 and max(present) >= 2**63
-        return pa.array(values, type=pa.uint64() if unsigned else pa.int64(), mask=missing)
+        unsigned = min(present) >= 0 and max(present) >= 2**63
+        return pa.array(values, type=pa.uint64() if unsigned else pa.int64(), mask=missing, from_pandas=False)
     if kind is decimal.Decimal:
         return _decimals(values, missing, present)
     if kind is list:
         return _lists(values, missing, present)
     if kind is np.ndarray:
-        return _from_arrays(values, missing, present)
-    raise Refusal(f"an object column of {kind.__name__} cannot come back exactly; convert it to text, numbers or lists")
+        return _from_arrays(missing, present)
+    hint = _HINTS.get(kind, "convert it to text, numbers or lists")
+    raise Refusal(f"an object column of {kind.__name__} cannot come back exactly; {hint}")
 
 
-def _decimals(values: Objects, missing: npt.NDArray[np.bool_], present: Objects) -> pa.Array:
+def _decimals(values: Objects, missing: Mask, present: Objects) -> pa.Array:
     exponents = {value.as_tuple().exponent for value in present}
-    if len(exponents) != 1 or not isinstance(exponent := exponents.pop(), int) or exponent > 0:
-        raise Refusal("decimals of different precision would be merged; quantize them to the same number of digits")
+    if len(exponents) > 1 or not isinstance(exponent := exponents.pop(), int) or not -38 <= exponent <= 0:
+        raise Refusal(
+            "decimals with different numbers of digits after the point, or beyond 38, would be changed; "
+            "quantize them all alike"
+        )
     if any(value.is_zero() and value.is_signed() for value in present):
         raise Refusal("a decimal is -0, which Arrow does not know; use 0")
-    return pa.array(values, type=pa.decimal128(38, -exponent), mask=missing)
+    return pa.array(values, type=pa.decimal128(38, -exponent), mask=missing, from_pandas=False)
 
 
-def _lists(values: Objects, missing: npt.NDArray[np.bool_], present: Objects) -> pa.Array:
-    inner = {type(item) for value in present for item in value}
-    if len(inner - {type(None)}) > 1 or inner - {type(None), str, int, float, bool, bytes}:
-        names = ", ".join(sorted(kind.__name__ for kind in inner))
-        raise Refusal(f"lists of {names} cannot come back exactly; use lists of one of str, int, float, bool, bytes")
-    kind = next(iter(inner - {type(None)}), None)
+def _lists(values: Objects, missing: Mask, present: Objects) -> pa.Array:
+    inner = {type(item) for value in present for item in value} - {type(None)}
+    if len(inner) > 1 or inner - {str, int, float, bool, bytes}:
+        raise Refusal(f"lists of {_names(inner)} cannot come back exactly; use lists of str, int, float, bool or bytes")
+    kind = next(iter(inner), None)
     item = pa.null() if kind is None else pa.int64() if kind is int else _PLAIN[kind]()
-    return pa.array(values, type=pa.large_list(item), mask=missing)
+    return pa.array(values, type=pa.large_list(item), mask=missing, from_pandas=False)
 
 
-def _from_arrays(values: Objects, missing: npt.NDArray[np.bool_], present: Objects) -> pa.Array:
+def _from_arrays(missing: Mask, present: Objects) -> pa.Array:
     dtypes = {value.dtype for value in present}
     dtype = next(iter(dtypes))
     if len(dtypes) > 1 or dtype.kind not in "biuf" or dtype.itemsize > 8 or not dtype.isnative:
         raise Refusal("arrays of different or unusual dtypes cannot come back exactly; use one numeric dtype")
     if any(value.ndim != 1 for value in present):
         raise Refusal("arrays of more than one dimension cannot come back exactly; flatten them")
-    lengths = np.zeros(len(values) + 1, np.int64)
+    lengths = np.zeros(len(missing) + 1, np.int64)
     lengths[1:][~missing] = [len(value) for value in present]
-    flat = pa.array(np.concatenate(list(present)) if len(present) else np.empty(0, dtype), from_pandas=False)
-    offsets = pa.array(np.cumsum(lengths))
-    return pa.LargeListArray.from_arrays(offsets, flat, mask=pa.array(missing))
+    flat = pa.array(np.concatenate(list(present)), from_pandas=False)
+    return pa.LargeListArray.from_arrays(pa.array(np.cumsum(lengths)), flat, mask=pa.array(missing))
 
 
 def _arrays(column: pa.ChunkedArray) -> list[npt.NDArray[Any] | None]:
@@ -137,3 +166,7 @@ def _arrays(column: pa.ChunkedArray) -> list[npt.NDArray[Any] | None]:
     return [
         None if not item.is_valid else np.array(item.values.to_numpy(zero_copy_only=False), dtype) for item in column
     ]
+
+
+def _names(kinds: set[type]) -> str:
+    return ", ".join(sorted(kind.__name__ for kind in kinds))

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
+from features.store.codec.arrow import read_from
+from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused, unreadable
+from features.store.codec.refusal import DATA_ERRORS, Refusal
 
-_REFUSED = {
-    "Object": "Python objects have no Parquet type; convert them to text or numbers",
-    "Int128": "other readers do not know 128-bit integers; cast to Int64 or Decimal",
-    "UInt128": "other readers do not know 128-bit integers; cast to UInt64 or Decimal",
-    "Unknown": "its type is not known; cast it",
-}
+_PLAIN = frozenset(
+    [
+        pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64,
+        pl.Float32, pl.Float64, pl.String, pl.Binary, pl.Date, pl.Time, pl.Datetime, pl.Duration, pl.Decimal, pl.Null,
+    ]
+)  # fmt: skip
+_PANICS: Any = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises; a panic is no ``Exception``, and would pass every handler of the caller's."""
+
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 class PolarsCodec(Codec[pl.DataFrame]):
@@ -26,20 +38,32 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def prepare(self, frame: Any, table: str) -> Prepared[pl.DataFrame]:
         """See ``Codec.prepare``."""
-        value: pl.DataFrame = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        value = _collected(frame, table)
+        if type(value) is not pl.DataFrame:
+            kind = type(value).__name__
+            raise refused(
+                table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pl.DataFrame(…)"
+            )
         check_column_names(value.columns, table)
         for name, dtype in value.schema.items():
-            _check(dtype, name, table)
-        schema: pa.Schema = value.clear().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        return Prepared(self, value, schema, value.height)
+            try:
+                _check(dtype)
+            except Refusal as refusal:
+                raise refused(table, name, dtype, f"{dtype} cannot be stored: {refusal}") from refusal
+        return Prepared(self, value, _arrow_schema(value), value.height)
 
     def write(self, value: pl.DataFrame, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
-        value.write_parquet(path, compression="uncompressed" if compression == "none" else compression)
+        with _system_errors():
+            value.write_parquet(path, compression="uncompressed" if compression == "none" else compression)
 
     def read(self, path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
         """See ``Codec.read``."""
-        return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+        try:
+            with _system_errors():
+                return _read(path, None if columns is None else list(columns))
+        except _PANICS as error:
+            raise unreadable(path, f"polars {pl.__version__}", error) from error
 
     def hand_out(self, value: pl.DataFrame) -> pl.DataFrame:
         """See ``Codec.hand_out``: a clone shares columns, and in-place methods copy a shared one first."""
@@ -50,15 +74,67 @@ class PolarsCodec(Codec[pl.DataFrame]):
         return int(value.estimated_size())
 
 
-def _check(dtype: pl.DataType, column: str, table: str) -> None:
-    """Refuse a dtype that does not come back as itself, wherever it is nested."""
-    reason = _REFUSED.get(str(dtype.base_type()))
+def _collected(frame: Any, table: str) -> pl.DataFrame:
+    if not isinstance(frame, pl.LazyFrame):
+        return frame  # type: ignore[no-any-return]
+    try:
+        return frame.collect()
+    except pl.exceptions.PanicException as panic:
+        raise refused(table, None, "LazyFrame", f"polars panicked when collecting it ({panic}); collect it") from panic
+
+
+def _read(source: Any, columns: list[str] | None = None) -> pl.DataFrame:
+    # Nothing may be read into the path: neither a pattern, nor folders named like a=b.
+    return pl.read_parquet(source, columns=columns, glob=False, hive_partitioning=False)
+
+
+def _check(dtype: pl.DataType) -> None:
+    """Refuse a dtype that does not come back as itself, or that leaves the file unreadable to other libraries."""
+    if dtype.base_type() in _PLAIN:
+        return
+    if "Object" in repr(dtype):  # at whatever depth; writing one could take the interpreter down
+        raise Refusal("Python objects have no Parquet type; convert them to text or numbers")
+    if "\\x00" in repr(dtype):
+        raise Refusal("a name in it holds a NUL, which Arrow takes for its end; rename it")
+    reason = _fault(dtype, repr(dtype))
     if reason is not None:
-        raise refused(table, column, dtype, f"{dtype} cannot be stored: {reason}")
-    if isinstance(dtype, (pl.List, pl.Array)):
-        _check(dtype.inner, column, table)  # type: ignore[arg-type]  # an instance, once it is a column's
-    elif isinstance(dtype, pl.Struct):
-        if not dtype.fields:
-            raise refused(table, column, dtype, "a struct without fields cannot be stored; drop the column")
-        for field in dtype.fields:
-            _check(field.dtype, column, table)  # type: ignore[arg-type]
+        raise Refusal(reason)
+
+
+@lru_cache(maxsize=1024)
+def _fault(dtype: pl.DataType, _spelling: str) -> str | None:
+    """What becomes of the dtype when it is written and read back, where that is not the dtype; tried, not listed.
+
+    The releases of polars differ in what they can nest. Dtypes that differ only in their spelling are told apart.
+    """
+    empty = pl.DataFrame([pl.Series("column", [], dtype=dtype)])
+    try:
+        for frame in (empty, empty.clear(1)):
+            file = io.BytesIO()
+            frame.write_parquet(file)
+            back = _read(io.BytesIO(file.getvalue())).schema["column"]
+            if back != dtype or repr(back) != repr(dtype):
+                return f"it would come back as {back}; cast it to a dtype that lasts"
+            if frame is empty:
+                _arrow_schema(frame)
+                read_from(pq.ParquetFile(pa.BufferReader(file.getvalue())))
+    except (*_PANICS, *DATA_ERRORS, OSError) as error:
+        return f"{str(error).partition(chr(10))[0]}; cast it to a dtype that every reader knows"
+    return None
+
+
+def _arrow_schema(frame: pl.DataFrame) -> pa.Schema:
+    return frame.clear().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Give an error of the operating system back its class and number, which polars keeps in its message only."""
+    try:
+        yield
+    except _PANICS as error:
+        number = _SYSTEM_ERROR.search(str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code)) from error

@@ -1,0 +1,93 @@
+"""Which Arrow columns come back from Parquet as themselves.
+
+Most types are known to, some are known not to; of the rest (structs, maps, dictionaries, extension types …) the
+releases of pyarrow differ, so such a column is written to memory first, and refused where that fails.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.store.codec.arrow import read_from, write_to
+from features.store.codec.refusal import DATA_ERRORS, Refusal
+
+_PLAIN = (
+    pa.types.is_null,
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_temporal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_decimal128,
+)
+
+
+def check_lasts(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
+    """Refuse a column that Parquet would change or not take.
+
+    Raises:
+        Refusal: with what would happen, and the next step.
+    """
+    check_type(field.type)
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise Refusal(f"its bytes are not valid {field.type} ({_first_line(error)}); build the column anew") from error
+    if values.null_count and not field.nullable:
+        raise Refusal("it is declared not null but holds nulls; declare it nullable, or fill them")
+    if not _is_plain(field.type):
+        _try(field, values)
+
+
+def check_type(kind: pa.DataType) -> None:
+    """Refuse a type that Parquet would change or not take.
+
+    Raises:
+        Refusal: with what would happen, and the next step.
+    """
+    back = stored_as(kind)
+    if back is None:
+        raise Refusal(f"{kind} cannot be written to Parquet; cast the column to a type that can")
+    if back != kind or str(back) != str(kind):  # equality looks past the names inside maps
+        raise Refusal(f"{kind} would come back as {back}; cast the column to that or another type that lasts")
+
+
+@lru_cache(maxsize=1024)
+def stored_as(kind: pa.DataType) -> pa.DataType | None:
+    """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
+    try:
+        return _round_trip(pa.schema([("column", kind)]).empty_table()).schema.field("column").type
+    except (*DATA_ERRORS, OSError):  # nothing here touches a disk: pyarrow says "OSError" of a decimal's scale
+        return None
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return bool(kind.value_field.nullable) and _is_plain(kind.value_type)
+    return any(holds(kind) for holds in _PLAIN)
+
+
+def _try(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
+    table = pa.table([values], schema=pa.schema([field.with_name("column")]))
+    try:
+        back = _round_trip(table)
+    except (*DATA_ERRORS, OSError) as error:
+        raise Refusal(f"{field.type} with these values cannot be stored ({_first_line(error)}); cast it") from error
+    if "ordered=1" in str(field.type) and not back.combine_chunks().equals(table.combine_chunks()):
+        raise Refusal(f"the order of {field.type} would be lost; cast it to text")
+
+
+def _round_trip(table: pa.Table) -> pa.Table:
+    sink = pa.BufferOutputStream()
+    write_to(sink, table, "none")
+    return read_from(pq.ParquetFile(pa.BufferReader(sink.getvalue())))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
