@@ -14,6 +14,8 @@ from features.engineering.schema import ALIASES, FIELDS
 from features.errors import ConfigError, InvalidMoviesError
 from features.frames import Frame, backend_of
 
+RECORD_ROWS = 1 << 12
+"""Records turned into columns at a time: few enough to stay in the processor's cache meanwhile."""
 BATCH_ROWS = 1 << 16
 """Rows judged at a time: enough for whole-column work, few enough that a large input never is all Python
 objects."""
@@ -93,9 +95,10 @@ def _some(names: Sequence[object]) -> str:
 
 def batches_of_records(records: Iterable[Any], names: FieldNames) -> Iterator[Batch]:
     """Batches of mappings; ``row`` is the position in ``records``."""
-    numbered = enumerate(records)
-    while chunk := list(islice(numbered, BATCH_ROWS)):
-        yield batch_of_rows([record for _, record in chunk], [row for row, _ in chunk], names)
+    remaining, start = iter(records), 0
+    while chunk := list(islice(remaining, RECORD_ROWS)):
+        yield batch_of_rows(chunk, range(start, start + len(chunk)), names)
+        start += len(chunk)
 
 
 def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames) -> Batch:

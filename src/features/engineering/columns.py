@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from features.engineering import values
 from features.engineering.genres import genre_list
+from features.engineering.scanning import text_bytes
 from features.engineering.schema import MOVIE_SCHEMA, TEXT
 
 RawColumn: TypeAlias = "Sequence[Any] | pa.Array"
@@ -125,7 +126,7 @@ def _genre_values(column: Sequence[Any], kinds: set[type]) -> pa.Array | None:
         return pa.array([_parsed(value) for value in column], _GENRE_LISTS)
     if not kinds <= {list, tuple}:
         return None
-    items = set(map(type, chain.from_iterable(value for value in column if value)))
+    items = set(map(type, chain.from_iterable(filter(None, column))))
     if items <= {int}:
         return pa.array(column, _GENRE_LISTS)
     if items == {dict}:
@@ -216,8 +217,7 @@ def _all_in_range(field: str, array: pa.Array) -> bool:
     if field in _REQUIRED and array.null_count:
         return False
     if field == "title":
-        trimmed = pc.utf8_trim(array, values.WHITE_SPACE)
-        return not pc.any(pc.equal(pc.binary_length(trimmed), 0)).as_py()
+        return not _any_blank(array)
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
         known = array.drop_null().to_numpy(zero_copy_only=False)
         highest = 10 if field == "vote_average" else np.inf
@@ -226,12 +226,19 @@ def _all_in_range(field: str, array: pa.Array) -> bool:
     return True
 
 
+def _any_blank(texts: pa.Array) -> bool:
+    """Whether a text holds only white space. Those that start with an ASCII letter or the like do not."""
+    first = pc.binary_slice(texts.cast(pa.large_binary()), 0, 1)
+    suspects = texts.filter(pc.or_(pc.less_equal(first, b" "), pc.greater(first, b"\x7f")))
+    return bool(pc.any(pc.equal(pc.binary_length(pc.utf8_trim(suspects, values.WHITE_SPACE)), 0)).as_py())
+
+
 def parse_dates(column: pa.Array) -> pa.Array:
     """A text column as date32, null for anything but "YYYY-MM-DD" with a real day in the years 1 to 9999."""
     exact = pc.equal(pc.binary_length(column), 10)
     days = np.zeros(len(column), dtype=np.int32)
     good = np.array(pc.fill_null(exact, False))
-    spelled = np.frombuffer("".join(column.filter(exact).to_pylist()).encode(), dtype=np.uint8)
+    spelled, _ = text_bytes(column.filter(exact))
     days[good], good[good] = _days(spelled.reshape(-1, 10))
     return pa.array(days, pa.date32(), mask=~good)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -166,7 +167,9 @@ def _mean_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float | None, 
         return mean, 0.0
     exponent = math.frexp(furthest)[1]
     scaled = np.ldexp(distances, -exponent)  # exact: only exponents change
-    return mean, math.ldexp(math.sqrt(math.fsum((scaled * scaled).tolist()) / len(values)), exponent)
+    deviation = math.ldexp(math.sqrt(math.fsum((scaled * scaled).tolist()) / len(values)), exponent)
+    # Libraries divide by multiplying with the reciprocal, which is infinite for a subnormal number.
+    return mean, deviation if deviation >= sys.float_info.min else 0.0
 
 
 def _ninth_decile(counts: npt.NDArray[np.int64]) -> float | None:

@@ -22,6 +22,7 @@ from features.engineering.batch import (
     FieldNames,
     batch_of_rows,
     batches_of_arrow,
+    batches_of_records,
 )
 from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
 
@@ -139,9 +140,7 @@ def _format_by_content(start: bytes) -> Format:
 
 def _json_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Iterator[Batch]:
     """Batches of a JSON document; ``row`` is the position of a record, pages taken one after another."""
-    numbered = enumerate(_json_records(text.read(), where))
-    while chunk := list(islice(numbered, BATCH_ROWS)):
-        yield batch_of_rows([record for _, record in chunk], [row for row, _ in chunk], names)
+    return batches_of_records(_json_records(text.read(), where), names)
 
 
 def _json_records(text: str, where: str) -> Iterator[object]:

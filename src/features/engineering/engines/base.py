@@ -8,7 +8,7 @@ to it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from features.engineering.feature import TYPE_NAMES, Column, Feature
 from features.engineering.fitting import FittedState
-from features.engineering.values import WHITE_SPACE
+from features.engineering.scanning import SCANS
 from features.errors import InvalidFeatureError
 from features.frames import Frame
 
@@ -37,8 +37,12 @@ COLUMNS: tuple[str, ...] = (
     "rating",
     "votes",
     "genres",
+    *SCANS,
 )
-"""The columns of ``Movies.columns``, which a declaration finds on ``m``."""
+"""What a declaration finds on ``m``: the columns of ``Movies.columns`` and those of ``scanning.SCANS``."""
+
+SLICE_ROWS = 1 << 17
+"""Movies transformed at a time: features are row-wise, so this bounds what is alive at once and changes nothing."""
 
 GENRE_SPLIT = 1024
 """A genre mask is looked up in two halves: one table of all 2**19 masks would cost more to build than it
@@ -46,7 +50,7 @@ saves."""
 
 
 class Columns:
-    """The movies' columns by name, as one engine has them."""
+    """The movies' columns by name, made when a declaration first asks for one."""
 
     movie_id: Column
     title: Column
@@ -61,12 +65,23 @@ class Columns:
     rating: Column
     votes: Column
     genres: Column
+    title_words: Column
+    overview_words: Column
+    overview_lower: Column
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
-        self.__dict__.update(columns)
+    def __init__(self, make: Callable[[str], Column]) -> None:
+        self._make = make
 
     def __getattr__(self, name: str) -> Column:
-        raise AttributeError(f"movies have no column {name!r}; there is {', '.join(COLUMNS)}")
+        if name not in COLUMNS:
+            raise AttributeError(f"movies have no column {name!r}; there is {', '.join(COLUMNS)}")
+        column = self.__dict__[name] = self._make(name)
+        return column
+
+    @property
+    def asked_for(self) -> frozenset[str]:
+        """The names of the columns made so far."""
+        return frozenset(self.__dict__.keys() & set(COLUMNS))
 
 
 class Engine(ABC):
@@ -151,13 +166,9 @@ class Engine(ABC):
         mean different characters to different libraries."""
 
     @abstractmethod
-    def count_words(self, text: Column) -> Column:
-        """Maximal runs of characters that are not Unicode White_Space."""
-
-    @abstractmethod
-    def count_words_in(self, text: Column, words: Sequence[str]) -> Column:
-        """Occurrences of these lower-case ASCII words, ignoring ASCII case, bounded by anything but
-        ``[0-9A-Za-z_]``."""
+    def count_words_in(self, lowered: Column, words: Sequence[str]) -> Column:
+        """Occurrences of these lower-case ASCII words in a text in lower case, such as ``m.overview_lower``, bounded by
+        anything but ``[0-9a-z_]``."""
 
 
 def check_declared(feature: Feature, found: object, *, same_kind: bool, nulls: int) -> None:
@@ -176,19 +187,10 @@ def check_declared(feature: Feature, found: object, *, same_kind: bool, nulls: i
     raise InvalidFeatureError(f"feature {feature.name!r} {reason}", feature=feature.name)
 
 
-def any_case(word: str) -> str:
-    """A regex for ``word`` in any ASCII case. The flag for that would also take the Kelvin sign for a k."""
-    return "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in word)
-
-
 def any_word(words: Sequence[str]) -> str:
-    r"""A regex for one of ``words``, in any ASCII case, as a whole ASCII word."""
-    return rf"\b(?:{'|'.join(map(any_case, words))})\b"
-
-
-NOT_WHITE_SPACE = "[^" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE) + "]+"
-"""A regex for a run of anything but Unicode White_Space, spelled out since ``\\S`` differs between
-libraries."""
+    r"""A regex for one of ``words`` as a whole ASCII word. In lower-case text they stand as they are, which lets a
+    regex library look for all of them at once, byte by byte."""
+    return rf"\b(?:{'|'.join(words)})\b"
 
 
 def halves(values: Sequence[float]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

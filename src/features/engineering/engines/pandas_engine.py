@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.engineering.engines.base import (
-    COLUMNS,
     GENRE_SPLIT,
-    NOT_WHITE_SPACE,
+    SLICE_ROWS,
     Columns,
     DatePart,
     Engine,
@@ -28,6 +27,7 @@ from features.engineering.engines.base import (
 from features.engineering.feature import Feature
 from features.engineering.fitting import FittedState
 from features.engineering.genres import GENRE_BITS, GENRES
+from features.engineering.scanning import SCANS, with_scans
 from features.frames import Frame
 
 
@@ -37,19 +37,11 @@ class PandasEngine(Engine):
     def transform(
         self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
     ) -> dict[str, Frame]:
-        columns = Columns({name: _series(movies[name]) for name in COLUMNS})
-        return {
-            family: self.frame(
-                pa.table(
-                    [
-                        movies["movie_id"],
-                        *(_declared(feature.build(columns, self, fit), feature) for feature in features),
-                    ],
-                    names=["movie_id", *(feature.name for feature in features)],
-                )
-            )
-            for family, features in families.items()
-        }
+        slices = [
+            _tables(self, movies.slice(start, SLICE_ROWS), families, fit)
+            for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)
+        ]
+        return {family: self.frame(pa.concat_tables([part[family] for part in slices])) for family in families}
 
     def frame(self, table: pa.Table) -> Frame:
         return table.to_pandas(types_mapper=pd.ArrowDtype)
@@ -104,11 +96,8 @@ class PandasEngine(Engine):
     def matches(self, text: pd.Series, pattern: str) -> pd.Series:
         return _series(pc.match_substring_regex(_arrow(text), pattern))
 
-    def count_words(self, text: pd.Series) -> pd.Series:
-        return _series(pc.count_substring_regex(_arrow(text), NOT_WHITE_SPACE))
-
-    def count_words_in(self, text: pd.Series, words: Sequence[str]) -> pd.Series:
-        return _series(pc.count_substring_regex(_arrow(text), any_word(words)))
+    def count_words_in(self, lowered: pd.Series, words: Sequence[str]) -> pd.Series:
+        return _series(pc.count_substring_regex(_arrow(lowered), any_word(words)))
 
 
 _INT32 = pd.ArrowDtype(pa.int32())
@@ -120,6 +109,25 @@ _DATE_PARTS: dict[str, Callable[[Any], Any]] = {
     "day_of_year": pc.day_of_year,
     "weekday": lambda date: pc.day_of_week(date, count_from_zero=False, week_start=1),
 }
+
+
+def _tables(
+    op: PandasEngine, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
+) -> dict[str, pa.Table]:
+    """Each family's features of some of the movies."""
+
+    def column(name: str) -> pd.Series:
+        scanned = with_scans(movies, frozenset([name])) if name in SCANS else movies
+        return _series(scanned[name])
+
+    columns = Columns(column)
+    return {
+        family: pa.table(
+            [movies["movie_id"], *(_declared(feature.build(columns, op, fit), feature) for feature in features)],
+            names=["movie_id", *(feature.name for feature in features)],
+        )
+        for family, features in families.items()
+    }
 
 
 def _series(column: pa.Array | pa.ChunkedArray) -> pd.Series:

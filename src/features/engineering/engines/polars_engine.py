@@ -11,9 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from features.engineering.engines.base import (
-    COLUMNS,
     GENRE_SPLIT,
-    NOT_WHITE_SPACE,
+    SLICE_ROWS,
     Columns,
     DatePart,
     Engine,
@@ -24,6 +23,7 @@ from features.engineering.engines.base import (
 from features.engineering.feature import Feature
 from features.engineering.fitting import FittedState
 from features.engineering.genres import GENRE_BITS
+from features.engineering.scanning import with_scans
 from features.frames import Frame
 
 _TYPES: dict[pa.DataType, pl.DataType] = {
@@ -44,11 +44,17 @@ class PolarsEngine(Engine):
     def transform(
         self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
     ) -> dict[str, Frame]:
-        columns = Columns({name: pl.col(name) for name in COLUMNS})
+        columns = Columns(pl.col)
         features = [feature for family in families.values() for feature in family]
         built = [feature.build(columns, self, fit).alias(f"{feature.family}.{feature.name}") for feature in features]
-        frame = self.frame(movies).lazy()
-        wide = frame.select(pl.col("movie_id"), *built).collect()
+        slices = [
+            self.frame(with_scans(movies.slice(start, SLICE_ROWS), columns.asked_for))
+            .lazy()
+            .select(pl.col("movie_id"), *built)
+            .collect()
+            for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)
+        ]
+        wide = pl.concat(slices, rechunk=False)
         return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
 
     def frame(self, table: pa.Table) -> Frame:
@@ -105,11 +111,8 @@ class PolarsEngine(Engine):
     def matches(self, text: pl.Expr, pattern: str) -> pl.Expr:
         return text.str.contains(pattern.replace(*_ASCII_BOUNDARY))
 
-    def count_words(self, text: pl.Expr) -> pl.Expr:
-        return text.str.count_matches(NOT_WHITE_SPACE)
-
-    def count_words_in(self, text: pl.Expr, words: Sequence[str]) -> pl.Expr:
-        return text.str.count_matches(any_word(words).replace(*_ASCII_BOUNDARY))
+    def count_words_in(self, lowered: pl.Expr, words: Sequence[str]) -> pl.Expr:
+        return lowered.str.count_matches(any_word(words).replace(*_ASCII_BOUNDARY))
 
 
 _DATE_PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {

@@ -30,7 +30,7 @@ def _keywords(name: str, words: tuple[str, ...]) -> Feature:
         name,
         pa.int32(),
         f"occurrences in the overview, as whole words in any ASCII case, of {', '.join(words)}",
-        build=lambda m, op, fit: op.count_words_in(m.overview, words),
+        build=lambda m, op, fit: op.count_words_in(m.overview_lower, words),
     )
 
 
@@ -53,13 +53,13 @@ TEXT: tuple[Feature, ...] = (
         pa.int32(),
         "words in the title, parted by Unicode White_Space",
         nullable=False,
-        build=lambda m, op, fit: op.count_words(m.title),
+        build=lambda m, op, fit: m.title_words,
     ),
     _feature(
         "overview_word_count",
         pa.int32(),
         "words in the overview, parted by Unicode White_Space",
-        build=lambda m, op, fit: op.count_words(m.overview),
+        build=lambda m, op, fit: m.overview_words,
     ),
     _feature(
         "title_has_colon",

@@ -1,0 +1,95 @@
+"""Text read as bytes, a chunk at a time: what neither library does as fast as a few NumPy comparisons.
+
+An Arrow text column is one run of UTF-8 bytes with an offset per text. Comparing whole runs of bytes is several times
+faster than any regex over the same texts, and gives both engines the same result by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.engineering.values import WHITE_SPACE
+
+_Bytes = npt.NDArray[np.uint8]
+_Offsets = npt.NDArray[np.int64]
+
+
+def lower_ascii(text: pa.Array) -> pa.Array:
+    """The texts with A to Z in lower case, and every other character as it is."""
+    source, offsets = text_bytes(text)
+    capitals = (source - np.uint8(ord("A"))) < 26  # bytes below "A" wrap around to high numbers
+    lowered = source | (capitals.view(np.uint8) << 5)
+    validity = pa.array(np.asarray(text.is_valid())).buffers()[1] if text.null_count else None
+    return pa.LargeStringArray.from_buffers(len(text), pa.py_buffer(offsets), pa.py_buffer(lowered), validity)
+
+
+def count_words(text: pa.Array) -> pa.Array:
+    """Maximal runs of characters that are not Unicode White_Space, in each text, as int32."""
+    source, offsets = text_bytes(text)
+    space = (source == ord(" ")) | ((source - np.uint8(ord("\t"))) < 5)  # tab to carriage return
+    _mark_wide_spaces(source, space)
+    after_space = np.empty(len(source) + 1, dtype=bool)
+    after_space[1:] = space
+    after_space[offsets] = True  # the start of a text is as good as a space
+    starts = np.flatnonzero(after_space[:-1] > space)
+    counts = np.diff(np.searchsorted(starts, offsets)).astype(np.int32)
+    return pa.array(counts, mask=np.asarray(text.is_null()) if text.null_count else None)
+
+
+def text_bytes(text: pa.Array) -> tuple[_Bytes, _Offsets]:
+    """The UTF-8 of a large_string array, and the n + 1 offsets between its texts; a null text is empty."""
+    if not len(text):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    _, offsets_buffer, data = text.buffers()
+    offsets: _Offsets = np.frombuffer(offsets_buffer, np.int64, len(text) + 1, text.offset * 8)
+    source: _Bytes = np.frombuffer(data if data is not None else b"", np.uint8)
+    return source[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+
+_WIDE_SPACES = [character.encode() for character in WHITE_SPACE if ord(character) > 0x7F]
+_CODES_BY_WIDTH = {
+    width: np.array([int.from_bytes(one, "big") for one in _WIDE_SPACES if len(one) == width], np.int32)
+    for width in (2, 3)
+}
+_LEADS = np.zeros(256, dtype=bool)
+_LEADS[[one[0] for one in _WIDE_SPACES]] = True
+
+
+def _mark_wide_spaces(source: _Bytes, space: npt.NDArray[np.bool_]) -> None:
+    """Set ``space`` at every byte of the white space beyond ASCII, which is two or three bytes wide."""
+    beyond_ascii = np.flatnonzero(source > 0x7F)
+    leads = beyond_ascii[_LEADS[source[beyond_ascii]]]  # only at the first byte of a character do these values stand
+    for width, codes in _CODES_BY_WIDTH.items():
+        at = leads[leads <= len(source) - width]
+        found = np.zeros(len(at), np.int32)
+        for step in range(width):
+            found = found << 8 | source[at + step]
+        at = at[np.isin(found, codes)]
+        for step in range(width):
+            space[at + step] = True
+
+
+SCANS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "title_words": ("title", count_words),
+    "overview_words": ("overview", count_words),
+    "overview_lower": ("overview", lower_ascii),
+}
+"""Columns found by scanning: name → the text column and how it is scanned."""
+
+
+def with_scans(movies: pa.Table, names: frozenset[str]) -> pa.Table:
+    """``movies`` with those of ``names`` that are scans as further columns."""
+    for name in SCANS.keys() & names:
+        column, scan = SCANS[name]
+        movies = movies.append_column(name, _by_chunk(movies[column], scan))
+    return movies
+
+
+def _by_chunk(column: pa.ChunkedArray, scan: Callable[[Any], Any]) -> pa.ChunkedArray:
+    chunks = column.chunks or [pa.nulls(0, column.type)]
+    return pa.chunked_array([scan(chunk) for chunk in chunks])
