@@ -41,21 +41,21 @@ def test_importing_the_processor_loads_neither_dataframe_library_nor_database() 
     assert not modules_after(code) & {"pandas", "polars", "sqlalchemy", "typer", "rich", "hypothesis", "pytest"}
 
 
-@pytest.mark.parametrize("backend", [name for name in INSTALLED if name != "pyarrow"])
-def test_working_with_one_library_never_loads_the_other(backend: str) -> None:
-    (other,) = {"pandas", "polars"} - {backend}
+@pytest.mark.parametrize("library", [name for name in INSTALLED if name != "pyarrow"])
+def test_working_with_one_library_never_loads_the_other(library: str) -> None:
+    (other,) = {"pandas", "polars"} - {library}
     code = f"""
         import tempfile
         from features import AdvancedTMDBPreProcessor, FeatureStoreConfig, SimpleFeatureStore, sample_movies
-        tables = AdvancedTMDBPreProcessor(sample_movies(20), backend={backend!r}).extract_all_features()
+        tables = AdvancedTMDBPreProcessor(sample_movies(20), backend={library!r}).extract_all_features()
         with tempfile.TemporaryDirectory() as folder:
-            with SimpleFeatureStore(FeatureStoreConfig(folder, backend={backend!r})) as store:
+            with SimpleFeatureStore(FeatureStoreConfig(folder, backend={library!r})) as store:
                 store.save_features("movies", tables)
                 assert len(store.get_features(None, "movies")) == 5
                 assert store.check(deep=True).ok
     """
     loaded = modules_after(code)
-    assert backend in loaded
+    assert library in loaded
     assert other not in loaded
 
 
