@@ -105,7 +105,7 @@ def overwrite(report: Report, settings: Settings, folder: Path, frames: dict[str
     report.require("stale tables after a save", _different(loaded, shifted), "==", 0, "tables")
 
 
-def _stats(store: SimpleFeatureStore) -> CacheStats:
+def _stats(store: SimpleFeatureStore[Frame]) -> CacheStats:
     if store.cache is None:
         raise RuntimeError("the store was configured with a cache and has none")
     return store.cache.get_stats()

@@ -146,7 +146,7 @@ def work_alone(folder: Path, backend: Backend, worker: int, rounds: int, gate: t
         return work(store, worker, rounds, gate)
 
 
-def work(store: SimpleFeatureStore, worker: int, rounds: int, gate: threading.Barrier | None) -> Outcome:
+def work(store: SimpleFeatureStore[Frame], worker: int, rounds: int, gate: threading.Barrier | None) -> Outcome:
     """``rounds`` rounds, beginning when all workers are there."""
     outcome = Outcome(worker)
     pause = np.random.default_rng(worker)
@@ -161,7 +161,7 @@ def work(store: SimpleFeatureStore, worker: int, rounds: int, gate: threading.Ba
     return outcome
 
 
-def one_round(store: SimpleFeatureStore, outcome: Outcome, number: int) -> None:
+def one_round(store: SimpleFeatureStore[Frame], outcome: Outcome, number: int) -> None:
     """Save a pair, load the group, and look at every pair in it."""
     backend = store.config.frames()
     pair = {name_of(half, outcome.worker): content(backend, outcome.worker, number) for half in HALVES}

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # --- the long run ---------------------------------------------------------------------------------------------------
 
 
-def run(store: SimpleFeatureStore, settings: Settings) -> Course:
+def run(store: SimpleFeatureStore[Frame], settings: Settings) -> Course:
     """Save and load until the time is up."""
     seconds = settings.seconds or 0
     draw = np.random.default_rng(0)
@@ -89,13 +89,13 @@ def run(store: SimpleFeatureStore, settings: Settings) -> Course:
     return course
 
 
-def warm_up(store: SimpleFeatureStore, draw: np.random.Generator) -> None:
+def warm_up(store: SimpleFeatureStore[Frame], draw: np.random.Generator) -> None:
     """Let libraries and connections do what they do once, and give every name a first version."""
     for number in range(NAMES):
         cycle(store, Course(), draw, number, at=0)
 
 
-def cycle(store: SimpleFeatureStore, course: Course, draw: np.random.Generator, number: int, at: float) -> None:
+def cycle(store: SimpleFeatureStore[Frame], course: Course, draw: np.random.Generator, number: int, at: float) -> None:
     """Rewrite one of the tables, and load it."""
     name = f"table_{number % NAMES}"
     frame = content(store.config.frames(), draw, number)
@@ -140,7 +140,7 @@ def speed_by_part(course: Course) -> list[tuple[float, float]]:
     return [(number + 1, 1000 / median(part.tolist())) for number, part in enumerate(parts)]
 
 
-def compare_with_young(report: Report, settings: Settings, old: SimpleFeatureStore, folder: Path) -> None:
+def compare_with_young(report: Report, settings: Settings, old: SimpleFeatureStore[Frame], folder: Path) -> None:
     """The same cycles on the old store and on one without history, in turn, so that both meet the same machine."""
     draw = np.random.default_rng(1)
     courses = (Course(), Course())
@@ -161,7 +161,7 @@ def compare_with_young(report: Report, settings: Settings, old: SimpleFeatureSto
 # --- afterwards -----------------------------------------------------------------------------------------------------
 
 
-def recover(report: Report, store: SimpleFeatureStore) -> None:
+def recover(report: Report, store: SimpleFeatureStore[Frame]) -> None:
     """Make a passing error that hits a superuser too, which denied permissions would not."""
     before = store.get_features(None, "group")
     frame = before["table_0"]

@@ -66,7 +66,7 @@ class Run:
         """Megabytes a second at the median."""
         return self.mb * 1000 / self.medians[name].median
 
-    def _round(self, store: SimpleFeatureStore) -> tuple[float, float, float]:
+    def _round(self, store: SimpleFeatureStore[Frame]) -> tuple[float, float, float]:
         saving = milliseconds(lambda: store.save_features("group", {"table": self._frame}))
         loaded: dict[str, Frame] = {}
         loading = milliseconds(lambda: loaded.update(store.get_features(["table"], "group")))
