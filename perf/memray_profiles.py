@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +111,24 @@ def take(profile: Profile, given: argparse.Namespace) -> None:
     memray([*tracing, str(HERE / f"{profile.script}.py"), *script_options(profile, given)])
     if not profile.path(".bin").is_file():
         return
-    for kind, ending in (((), ".peak.html"), (("--leaks",), ".leaks.html")):
-        memray(["flamegraph", "--no-web", *kind, "--output", str(profile.path(ending)), capture])
-    memray(["stats", "--json", "--num-largest", "20", "--output", str(profile.path(".stats.json")), capture])
-    summary = f"{own_share(profile.path('.bin'))}\n\n{memray(['summary', '--max-rows', '40', capture])}"
-    profile.path(".summary.txt").write_text(summary, encoding="utf-8")
+    with ThreadPoolExecutor() as pool:  # each report is a process of its own
+        for words in report_commands(profile):
+            pool.submit(memray, words)
+        summary = pool.submit(memray, ["summary", "--max-rows", "40", capture])
+    text = f"{own_share(profile.path('.bin'))}\n\n{summary.result()}"
+    profile.path(".summary.txt").write_text(text, encoding="utf-8")
+
+
+def report_commands(profile: Profile) -> list[list[str]]:
+    """The memray commands that write a file themselves."""
+    capture, peak, leaks, stats = (
+        str(profile.path(each)) for each in (".bin", ".peak.html", ".leaks.html", ".stats.json")
+    )
+    return [
+        ["flamegraph", "--no-web", "--output", peak, capture],
+        ["flamegraph", "--no-web", "--leaks", "--output", leaks, capture],
+        ["stats", "--json", "--num-largest", "20", "--output", stats, capture],
+    ]
 
 
 def script_options(profile: Profile, given: argparse.Namespace) -> list[str]:
