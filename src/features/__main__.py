@@ -17,9 +17,12 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a title in Korean must not stop an ASCII terminal
             stream.reconfigure(errors="backslashreplace")
-    from features.cli import app
+    try:
+        from features.cli import app
 
-    app(prog_name="features")
+        app(prog_name="features")
+    except KeyboardInterrupt:  # before the command began; later ones are told there
+        return 130
     return 0
 
 

@@ -75,14 +75,12 @@ class TellingGroup(TyperGroup):
             _drop_output()
             raise typer.Exit(CUT_OFF) from None
         except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Abort from None
         return result
 
 
 def tell(error: BaseException, *, as_json: bool) -> int:
     """Say on stderr what went wrong, and return the exit code. ``FEATURES_TRACEBACK=1`` raises it again instead."""
-    if isinstance(error, typer.Abort):
-        return INTERRUPTED
     if os.environ.get("FEATURES_TRACEBACK") == "1":
         raise error
     code, message = _explained(error)
@@ -94,6 +92,8 @@ def tell(error: BaseException, *, as_json: bool) -> int:
 
 
 def _explained(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED, "interrupted; run it again: no save is ever left half done"
     if isinstance(error, _UsageError):
         return WRONG_USE, _misuse(error)
     if isinstance(error, InvalidMoviesError) and ";" not in error.message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -29,7 +30,8 @@ def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    header = "" if os.environ.get("NO_COLOR") else "bold"  # rich itself only drops colours
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=header)
     for name, side in columns.items():
         table.add_column(name.upper(), justify=side, overflow="fold")
     for row in rows:

@@ -50,8 +50,8 @@ def _print_report(report: CheckReport, store: Path) -> None:
     found = counted(len(report.problems), "problem") if report.problems else "all is well"
     say(f"{counted(report.files, 'file')}, {size_text(report.bytes)}, {looked} compared: {found}")
     if report.orphans:
-        left = counted(len(report.orphans), "more file")
-        say(f"{left} of no version, which does no harm; to remove it: features gc --store {store}")
+        left = counted(len(report.orphans), "file")
+        say(f"{left} more, of no version: harmless, and removed by features gc --store {store}")
     if report.problems:
         say("Restore a backup, go back with features rollback, or build these tables again")
 
@@ -61,7 +61,7 @@ def gc(
         int | None, typer.Option("--keep-last", metavar="N", min=1, help="Keep the N newest versions of each group.")
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="SPAN", help="Drop only versions older than 30d, 12h, 2w …")
+        str | None, typer.Option("--older-than", metavar="SPAN", help="Drop only versions older than 30d, 12h or 2w.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
     store: StoreFolder = DEFAULT_STORE,

@@ -1,0 +1,175 @@
+"""``features ls``, ``show`` and ``log``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from tests.cli.running import Run
+
+
+def save(group: str, **tables: pa.Table) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")) as store:
+        store.save_features(group, tables)
+
+
+def test_ls_lists_groups_with_version_tables_and_size(run: Run, store: Path) -> None:
+    save("other", t=pa.table({"x": [1]}))
+    lines = run("ls", "--store", store).out.splitlines()
+    assert lines[0].split() == ["GROUP", "VERSION", "TABLES", "SIZE", "SAVED"]
+    assert [line.split()[:3] for line in lines[1:]] == [["movies", "2", "6"], ["other", "1", "1"]]
+
+
+def test_ls_for_machines_counts_bytes_exactly(run: Run, store: Path) -> None:
+    (group,) = run("ls", "--json").json["groups"]
+    with SimpleFeatureStore(FeatureStoreConfig(store, backend="pyarrow")) as opened:
+        names = opened.list_features("movies")
+        assert group["bytes"] == sum(opened.get_feature_info(name, "movies").size for name in names)
+
+
+def test_an_empty_store_says_how_to_fill_it(run: Run) -> None:
+    SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")).close()
+    outcome = run("ls")
+    assert outcome.code == 0
+    assert "features build" in outcome.out
+
+
+def test_log_lists_versions_newest_first_with_messages(run: Run, store: Path) -> None:
+    lines = run("log", "movies").out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["2", "1"]
+    assert lines[1].endswith("ten")
+    assert "built from" in lines[0]
+    assert [one["version"] for one in run("log", "movies", "--json").json["versions"]] == [2, 1]
+
+
+def test_show_of_a_group_lists_its_tables_and_artifacts(run: Run, store: Path) -> None:
+    outcome = run("show", "movies")
+    assert "version 2" in outcome.out
+    rows = {line.split()[0]: line.split()[1] for line in outcome.out.splitlines() if line}
+    assert rows["rejected"] == "2"
+    assert rows["basic"] == "8"
+    assert rows["as_of"] == "2026-01-01"
+
+
+def test_show_of_an_older_version_shows_that_one(run: Run, store: Path) -> None:
+    document = run("show", "movies", "--version", 1, "--json").json
+    assert document["version"] == 1
+    assert {one["table"]: one["rows"] for one in document["tables"]} == dict.fromkeys(
+        ("basic", "interaction", "statistical", "temporal", "text"), 10
+    )
+
+
+def test_show_of_a_table_has_types_meanings_and_first_rows(run: Run, store: Path) -> None:
+    out = run("show", "movies", "temporal", "--rows", 2).out
+    assert "8 rows × 15 columns" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "release_year int16 year of release" in " ".join(lines) or any(
+        line.startswith("release_year int16 ") and len(line) > len("release_year int16 ") for line in lines
+    )
+    header = next(line for line in out.splitlines() if line.startswith("FIRST ROWS"))
+    assert header.split() == ["FIRST", "ROWS", "1", "2"]
+    assert "movie_id 1 2" in lines
+
+
+def test_show_of_an_older_table_has_the_rows_of_then(run: Run, store: Path) -> None:
+    assert run("show", "movies", "basic", "--version", 1, "--json").json["rows"] == 10
+
+
+def test_show_for_machines_has_every_column_and_plain_values(run: Run, store: Path) -> None:
+    document = run("show", "movies", "basic", "--rows", 1, "--json").json
+    (row,) = document["first_rows"]
+    assert list(row) == [one["column"] for one in document["schema"]]
+    assert row["movie_id"] == 1
+    assert all(one["description"] for one in document["schema"])
+
+
+def test_a_table_of_somebody_else_is_shown_without_made_up_meanings(run: Run) -> None:
+    save("mine", basic=pa.table({"adult": ["yes"], "movie_id": [1]}))
+    document = run("show", "mine", "basic", "--json").json
+    assert [one["description"] for one in document["schema"]] == [None, None]
+    assert "DESCRIPTION" not in run("show", "mine", "basic").out
+
+
+def test_a_table_without_rows_is_shown(run: Run) -> None:
+    save("mine", t=pa.table({"x": pa.array([], pa.int64())}))
+    outcome = run("show", "mine", "t")
+    assert outcome.code == 0
+    assert "0 rows × 1 columns" in outcome.out
+
+
+def test_values_that_json_lacks_are_told_as_text(run: Run) -> None:
+    save("mine", t=pa.table({"x": [float("nan"), 1.5], "b": [b"\x00\xff", None]}))
+    assert run("show", "mine", "t", "--json").json["first_rows"] == [{"x": "nan", "b": "00ff"}, {"x": 1.5, "b": None}]
+
+
+def test_what_is_stored_cannot_command_the_terminal(run: Run) -> None:
+    save("mine", t=pa.table({"x": ["\x1b[31mred\nnext[bold]"]}))
+    out = run("show", "mine", "t").out
+    assert "\x1b" not in out
+    assert "\\x1b[31mred\\nnext[bold]" in out
+
+
+def test_a_pipe_gets_one_line_a_row_however_wide(run: Run) -> None:
+    save("mine", **{f"{'long_name_' * 20}{number}": pa.table({"x": [1]}) for number in range(3)})
+    lines = run("show", "mine").out.splitlines()
+    assert [line.split()[0][-1] for line in lines[3:]] == ["0", "1", "2"]
+    assert all(line.split()[1:3] == ["1", "1"] for line in lines[3:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("show", "movis"), "did you mean 'movies'"),
+        (("log", "movis"), "did you mean 'movies'"),
+        (("show", "movies", "basik"), "did you mean 'basic'"),
+        (("show", "movies", "--version", "9"), "no version 9"),
+        (("show", "movies", "basic", "--version", "9"), "no version 9"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is_near(
+    run: Run, store: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    outcome = run(*arguments)
+    assert outcome.code == 1
+    assert told in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ls",),
+        ("show", "g"),
+        ("show", "g", "t"),
+        ("log", "g"),
+        ("get", "g", "t", "--out", "t.csv"),
+        ("check",),
+        ("gc",),
+        ("rollback", "g", "1"),
+        ("delete", "g", "t"),
+        ("backup", "copy"),
+    ],
+)
+def test_where_there_is_no_store_none_is_made(run: Run, arguments: tuple[str, ...]) -> None:
+    outcome = run(*arguments, "--store", "nowhere")
+    assert outcome.code == 1
+    assert "there is no store in nowhere; build one with: features build" in outcome.err
+    assert list(Path().iterdir()) == []
+
+
+def test_a_file_is_no_store(run: Run) -> None:
+    Path("file").touch()
+    outcome = run("ls", "--store", "file")
+    assert outcome.code == 1
+    assert "file is a file" in outcome.err
+
+
+def test_the_environment_names_the_store_and_the_option_wins(
+    run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.rename("elsewhere")
+    monkeypatch.setenv("FEATURES_STORE", "elsewhere")
+    assert run("ls").code == 0
+    assert run("ls", "--store", "nowhere").code == 1
