@@ -36,8 +36,7 @@ def count_words(text: pa.Array) -> pa.Array:
     after_space = np.empty(len(source) + 1, dtype=bool)
     after_space[1:] = space
     after_space[offsets] = True  # the start of a text is as good as a space
-    starts = np.flatnonzero(after_space[:-1] > space)
-    counts = np.diff(np.searchsorted(starts, offsets)).astype(np.int32)
+    counts = _set_between(after_space[:-1] > space, offsets)
     return pa.array(counts, mask=np.asarray(text.is_null()) if text.null_count else None)
 
 
@@ -49,6 +48,21 @@ def text_bytes(text: pa.Array) -> tuple[_Bytes, _Offsets]:
     offsets: _Offsets = np.frombuffer(offsets_buffer, np.int64, len(text) + 1, text.offset * 8)
     source: _Bytes = np.frombuffer(data if data is not None else b"", np.uint8)
     return source[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+
+_ONES = np.unpackbits(np.arange(1 << 16, dtype="<u2").view(np.uint8)).reshape(-1, 16).sum(axis=1, dtype=np.int32)
+"""How many bits are set in each number of 16 bits."""
+
+
+def _set_between(flags: npt.NDArray[np.bool_], offsets: _Offsets) -> npt.NDArray[np.int32]:
+    """How many flags are set from each offset to the next, by running totals over 16 flags at a time."""
+    packed = np.packbits(flags, bitorder="little")
+    words = np.append(packed, np.zeros(2 + len(packed) % 2, np.uint8)).view("<u2")  # and one more, for the last offset
+    before = np.append(0, np.cumsum(_ONES[words], dtype=np.int64))
+    word, bit = offsets >> 4, offsets & 15
+    within = _ONES[words[word] & ((1 << bit) - 1)]
+    counts: npt.NDArray[np.int32] = np.diff(before[word] + within).astype(np.int32)
+    return counts
 
 
 _WIDE_SPACES = [character.encode() for character in WHITE_SPACE if ord(character) > 0x7F]

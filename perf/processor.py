@@ -1,0 +1,206 @@
+"""How the processor compares with a loop over rows and with polars expressions written by hand.
+
+Everything is measured in turn in one run, since only ratios mean something on a busy machine. Before anything is timed,
+the baselines' features are compared with the processor's: they must be the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import importlib.util
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import Report, milliseconds, settings_from
+
+# isort: split
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from baselines import row_loop
+from features import AdvancedTMDBPreProcessor, FittedState, Movies, sample_movies
+
+AS_OF = dt.date(2026, 1, 1)
+MANY, MILLION = 100_000, 1_000_000
+QUICK_MANY, QUICK_MILLION = 2_000, 20_000
+HAS_POLARS = importlib.util.find_spec("polars") is not None
+HAS_PANDAS = importlib.util.find_spec("pandas") is not None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, report, and return the exit code."""
+    settings = settings_from(arguments, __doc__)
+    questions = (
+        "From a list of dicts, validated: how many times faster than a loop over rows is each engine?",
+        "Is computing the features as fast as polars expressions written by hand?",
+        "How long do 1,000 movies take, and one movie with a given state?",
+        "What do a million movies from Parquet take, in memory and per movie?",
+    )
+    with settings.folder() as folder:
+        report = Report("processor", settings, questions, folder)
+    repeats = 3 if settings.quick else 5
+    records = sample_movies(QUICK_MANY if settings.quick else MANY, seed=1)
+    against_the_loop(report, records, repeats)
+    if HAS_POLARS:
+        against_polars_by_hand(report, records, repeats)
+        few_movies(report, repeats)
+        a_million(report, QUICK_MILLION if settings.quick else MILLION, QUICK_MANY if settings.quick else MANY)
+    return report.finish()
+
+
+def against_the_loop(report: Report, records: list[dict[str, Any]], repeats: int) -> None:
+    """Records to tables, validation and fit included, by each engine and by the loop."""
+    engines = [name for name, installed in (("polars", HAS_POLARS), ("pandas", HAS_PANDAS)) if installed]
+    some = records[:1_000]
+    looped = row_loop.features_of(some, AS_OF)
+    for backend in engines:
+        same_features(pa.Table.from_pylist(looped), joined(processed(some, backend)), f"the loop and {backend}")
+    works: dict[str, Callable[[], object]] = {"loop": lambda: row_loop.features_of(records, AS_OF)}
+    for backend in engines:
+        works[backend] = lambda backend=backend: processed(records, backend)  # type: ignore[misc]
+    medians = in_turn(report, works, repeats, f"{len(records):,} dicts")
+    for backend, limit in (("polars", 20), ("pandas", 6)):
+        if backend in medians:
+            ratio = medians["loop"] / medians[backend]
+            report.require(f"{backend} from dicts against the loop", ratio, ">=", limit, "times as fast")
+
+
+def against_polars_by_hand(report: Report, records: list[dict[str, Any]], repeats: int) -> None:
+    """The features alone, from typed movies and a fitted state."""
+    import polars as pl
+
+    from baselines import polars_expressions
+
+    movies = Movies.from_records(records)
+    state = AdvancedTMDBPreProcessor(movies, backend="polars", as_of=AS_OF).state
+    frame = pl.DataFrame(pl.from_arrow(movies.table))
+    ours = joined(AdvancedTMDBPreProcessor(movies, backend="polars", state=state).extract_all_features())
+    same_features(polars_expressions.features_of(frame, state).to_arrow(), ours, "polars by hand and the processor")
+    medians = in_turn(
+        report,
+        {
+            "polars by hand": lambda: polars_expressions.features_of(frame, state),
+            "processor": lambda: transformed(movies, state),
+        },
+        repeats,
+        f"features alone of {len(records):,} movies",
+    )
+    ratio = medians["processor"] / medians["polars by hand"]
+    report.require("features alone against polars by hand", ratio, "<", 1.15, "times as long")
+
+
+def few_movies(report: Report, repeats: int) -> None:
+    """A small batch, and one movie as at serving time."""
+    records = sample_movies(1_000, seed=2)
+    state = AdvancedTMDBPreProcessor(records, backend="polars", as_of=AS_OF).state
+    medians = in_turn(
+        report,
+        {
+            "1,000 dicts": lambda: processed(records, "polars"),
+            "one dict with a state": lambda: transformed(records[:1], state),
+        },
+        repeats * 6,
+        "polars, end to end",
+    )
+    report.require("1,000 movies end to end on polars", medians["1,000 dicts"], "<", 25, "ms")
+    report.require("one movie with a state on polars", medians["one dict with a state"], "<", 10, "ms")
+
+
+def a_million(report: Report, million: int, many: int) -> None:
+    """Parquet to tables in a process of its own, whose peak the system counts; fewer movies beside it."""
+    with tempfile.TemporaryDirectory(prefix="perf-") as folder:
+        large, small = Path(folder) / "large.parquet", Path(folder) / "small.parquet"
+        write_movies(large, million)
+        write_movies(small, many)
+        runs = [(from_parquet(small), from_parquet(large)) for _ in range(3)]
+    few = report.measured(f"{many:,} movies from Parquet", "µs a movie", *(1e6 * one[0] / many for one, _ in runs))
+    all_ = report.measured(
+        f"{million:,} movies from Parquet", "µs a movie", *(1e6 * one[0] / million for _, one in runs)
+    )
+    peak = report.measured(f"memory at the peak, {million:,} movies", "MB", *(one[1] for _, one in runs))
+    report.require(f"{million:,} movies from Parquet, time a movie", all_.median / few.median, "<", 1.1, "times")
+    report.require(f"memory of the whole process at {million:,} movies", peak.median, "<", 1300, "MB")
+
+
+def write_movies(path: Path, count: int) -> None:
+    """Sample movies as a Parquet file, written in parts; ids are made distinct."""
+    part = Movies.from_records(sample_movies(min(count, 50_000), seed=3)).table
+    ids = part["movie_id"].to_numpy()
+    with pq.ParquetWriter(path, part.schema) as writer:
+        for start in range(0, count, part.num_rows):
+            distinct = part.set_column(0, part.schema.field(0), pa.array(ids + start * 1_000))
+            writer.write_table(distinct.slice(0, count - start))
+
+
+_CHILD = """
+import resource, sys, time
+from features import AdvancedTMDBPreProcessor, read_movies, sample_movies
+AdvancedTMDBPreProcessor(sample_movies(10), backend="polars").extract_all_features()
+start = time.perf_counter()
+tables = AdvancedTMDBPreProcessor(read_movies(sys.argv[1]), backend="polars").extract_all_features()
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def from_parquet(path: Path) -> tuple[float, float]:
+    """Seconds from file to tables in a fresh process, and that process's peak memory in MB."""
+    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{_CHILD}", str(path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+    seconds, peak = map(float, printed.split())
+    return seconds, peak
+
+
+def processed(records: list[dict[str, Any]], backend: str) -> dict[str, Any]:
+    """What a user calls."""
+    return AdvancedTMDBPreProcessor(records, backend=backend, as_of=AS_OF).extract_all_features()
+
+
+def transformed(movies: object, state: FittedState) -> dict[str, Any]:
+    """What a user calls who has a state."""
+    return AdvancedTMDBPreProcessor(movies, backend="polars", state=state).extract_all_features()
+
+
+def in_turn(report: Report, works: Mapping[str, Callable[[], object]], repeats: int, what: str) -> dict[str, float]:
+    """The median milliseconds of each work, all of them run once in each round."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            gc.collect()  # so that none pays for the one before
+            times[name].append(milliseconds(work))
+    return {name: report.measured(f"{what}, {name}", "ms", *found).median for name, found in times.items()}
+
+
+def joined(tables: Mapping[str, Any]) -> pa.Table:
+    """The family tables side by side, with one ``movie_id``."""
+    first, *others = (pa.table(frame) for frame in tables.values())
+    for table in others:
+        for name in table.column_names[1:]:
+            first = first.append_column(name, table[name])
+    return first
+
+
+def same_features(one: pa.Table, other: pa.Table, who: str) -> None:
+    """Stop the run where two tables of features differ: comparing speeds would mean nothing."""
+    if set(one.column_names) != set(other.column_names):
+        raise SystemExit(f"{who} do not build the same features")
+    for name in one.column_names:
+        pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
+        if not all(close(here, there) for here, there in pairs):
+            raise SystemExit(f"{who} differ in {name}")
+
+
+def close(here: Any, there: Any) -> bool:
+    """Equal, or numbers that differ by rounding."""
+    if isinstance(here, float) and isinstance(there, float):
+        return math.isclose(here, there, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(here == there)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
