@@ -97,7 +97,7 @@ def show(
         _print_table(document)
 
 
-def _group_record(store: SimpleFeatureStore, group: str) -> dict[str, Any]:
+def _group_record(store: SimpleFeatureStore[Any], group: str) -> dict[str, Any]:
     latest = store.versions(group)[-1]
     files = [store.get_feature_info(name, group, version=latest.version) for name in latest.tables]
     record = _version_record(latest)
@@ -113,7 +113,7 @@ def _version_record(version: GroupVersion) -> dict[str, Any]:
     }
 
 
-def _group_document(store: SimpleFeatureStore, group: str, version: int | None) -> dict[str, Any]:
+def _group_document(store: SimpleFeatureStore[Any], group: str, version: int | None) -> dict[str, Any]:
     artifacts = store.get_artifacts(group, version=version)  # knows whether there is such a version
     versions = store.versions(group)
     shown = next(one for one in versions if version in (None, one.version) and (version or one is versions[-1]))
@@ -157,7 +157,7 @@ def _print_group(document: dict[str, Any]) -> None:
 
 
 def _table_document(
-    store: SimpleFeatureStore, group: str, table: str, version: int | None, rows: int
+    store: SimpleFeatureStore[Any], group: str, table: str, version: int | None, rows: int
 ) -> dict[str, Any]:
     info = store.get_feature_info(table, group, version=version)
     frame: pa.Table = store.get_features([table], group, version=version)[table]

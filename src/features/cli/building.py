@@ -214,7 +214,7 @@ def _reasons(movies: Movies) -> list[dict[str, Any]]:
 
 
 def _save(
-    store: SimpleFeatureStore,
+    store: SimpleFeatureStore[Any],
     group: str,
     tables: dict[str, Frame],
     movies: Movies,
@@ -239,7 +239,7 @@ def _save(
         return latest + 1
 
 
-def _latest(store: SimpleFeatureStore, group: str) -> tuple[int, tuple[str, ...]]:
+def _latest(store: SimpleFeatureStore[Any], group: str) -> tuple[int, tuple[str, ...]]:
     try:
         newest = store.versions(group)[-1]
     except NotFoundError:
@@ -247,7 +247,7 @@ def _latest(store: SimpleFeatureStore, group: str) -> tuple[int, tuple[str, ...]
     return newest.version, newest.tables
 
 
-def _sizes(store: SimpleFeatureStore, group: str, version: int, names: list[str]) -> dict[str, dict[str, int]]:
+def _sizes(store: SimpleFeatureStore[Any], group: str, version: int, names: list[str]) -> dict[str, dict[str, int]]:
     files = {name: store.get_feature_info(name, group, version=version) for name in names}
     return {
         name: {"rows": file.rows, "columns": len(file.schema.names), "bytes": file.size} for name, file in files.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.errors import NotFoundError, StorageError
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from features.store.feature_store import SimpleFeatureStore
 
 
-def existing_store(folder: Path) -> SimpleFeatureStore:
+def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
     """The store in ``folder``, whose tables come as Arrow's: neither pandas nor polars is needed to look at it.
 
     Raises:
