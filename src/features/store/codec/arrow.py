@@ -75,9 +75,19 @@ def _named(table: pa.Table, metadata: dict[bytes, bytes] | None) -> pa.Table:
     for position in maps:
         column = table.schema.field(position)
         original = written.field(column.name).type
-        if original == column.type:
-            table = table.set_column(position, column.with_type(original), table.column(position).cast(original))
+        if original == column.type and (values := _cast(table.column(position), original)) is not None:
+            table = table.set_column(position, column.with_type(original), values)
     return table
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """``values`` under other inner names; None where pyarrow breaks them, as it does nulls without a type in lists."""
+    cast = values.cast(kind)
+    try:
+        cast.validate()
+    except pa.ArrowInvalid:
+        return None
+    return cast
 
 
 def _repeats(kind: pa.DataType) -> bool:

@@ -39,10 +39,27 @@ def check_lasts(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
         values.validate(full=True)
     except pa.ArrowInvalid as error:
         raise Refusal(f"its bytes are not valid {field.type} ({_first_line(error)}); build the column anew") from error
+    check_seconds(values)
     if values.null_count and not field.nullable:
         raise Refusal("it is declared not null but holds nulls; declare it nullable, or fill them")
     if not _is_plain(field.type):
         _try(field, values)
+
+
+def check_seconds(values: pa.Array | pa.ChunkedArray) -> None:
+    """Refuse durations in seconds that polars, which has milliseconds at the coarsest, would read as others.
+
+    Raises:
+        Refusal: says so, and the next step.
+    """
+    if "duration[s]" not in str(values.type):
+        return
+    if values.type != pa.duration("s"):
+        raise Refusal("durations in seconds inside other types would overflow in polars; cast them to milliseconds")
+    try:
+        values.cast(pa.duration("ms"))
+    except pa.ArrowInvalid as error:
+        raise Refusal("a duration is out of the range of duration[ms], the coarsest that polars has") from error
 
 
 def check_type(kind: pa.DataType) -> None:
@@ -79,6 +96,8 @@ def _try(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
         back = _round_trip(table)
     except (*DATA_ERRORS, OSError) as error:
         raise Refusal(f"{field.type} with these values cannot be stored ({_first_line(error)}); cast it") from error
+    if str(back.schema.field("column").type) != str(field.type):
+        raise Refusal(f"the names inside {field.type} would be lost; give its nulls a type")
     if "ordered=1" in str(field.type) and not back.combine_chunks().equals(table.combine_chunks()):
         raise Refusal(f"the order of {field.type} would be lost; cast it to text")
 

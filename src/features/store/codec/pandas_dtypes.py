@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.store.codec.arrow_types import check_lasts, stored_as
+from features.store.codec.arrow_types import check_lasts, check_seconds, stored_as
 from features.store.codec.pandas_categories import decode_categorical, decode_dictionary, encode_categorical
 from features.store.codec.pandas_objects import check_texts, decode_objects, encode_objects
 from features.store.codec.pandas_zones import arrow_zone, zone_note, zone_of
@@ -51,7 +51,9 @@ def _encode_numpy(column: pd.Series[Any], dtype: np.dtype[Any]) -> Encoded:
     if not dtype.isnative:
         raise Refusal(f"{dtype} is not in this machine's byte order; use astype({dtype.newbyteorder('=').name!r})")
     if dtype.kind in "mM":
-        return _lasting(pa.array(column.to_numpy(), from_pandas=True)), {"kind": "numpy", "dtype": str(dtype)}
+        moments = pa.array(column.to_numpy(), from_pandas=True)
+        check_seconds(moments)
+        return _lasting(moments), {"kind": "numpy", "dtype": str(dtype)}
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise Refusal(f"{dtype} has no exact form in Parquet; split or convert the column")
     return pa.array(column.to_numpy(), from_pandas=False), {"kind": "numpy", "dtype": str(dtype)}

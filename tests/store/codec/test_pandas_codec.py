@@ -1,0 +1,92 @@
+"""The pandas codec keeps the contract."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pd = pytest.importorskip("pandas")
+
+import numpy as np  # noqa: E402
+
+from features.errors import UnsupportedDataError  # noqa: E402
+from features.store.codec.base import Codec  # noqa: E402
+from features.store.codec.pandas_codec import PandasCodec  # noqa: E402
+from features.testing import exact_pandas  # noqa: E402
+from features.testing.codec_contract import CodecContract  # noqa: E402
+
+
+class TestPandasCodec(CodecContract):
+    backend = "pandas"
+
+    def codec(self) -> Codec[Any]:
+        return PandasCodec()
+
+    def differences(self, left: Any, right: Any) -> list[str]:
+        return exact_pandas.differences(left, right)
+
+    def ruin(self, frame: Any) -> None:
+        frame.attrs["ruined"] = True
+        for value in frame.attrs.values():
+            if isinstance(value, (list, dict)):
+                value.clear()
+        for position in range(frame.shape[1]):
+            ruin_column(frame.iloc[:, position])
+        for shown in (lambda: frame.columns.values, lambda: frame.columns.array, lambda: frame.values):
+            overwrite(shown)
+        for position in range(frame.shape[1]):
+            frame.isetitem(position, 0)
+        frame.insert(0, "ruined", 1, allow_duplicates=True)
+
+
+def ruin_column(column: Any) -> None:
+    for value in column.tolist() if column.dtype == object else []:
+        if isinstance(value, list):
+            value.append("ruined")
+        if isinstance(value, np.ndarray):
+            value[...] = 1
+    views: list[Callable[[], Any]] = [
+        column.to_numpy,
+        lambda: column.values,
+        lambda: column.array,
+        lambda: np.asarray(column),
+        lambda: column.array._ndarray,
+        lambda: column.array._data,
+        lambda: column.array._mask,
+        lambda: column.cat.categories.values,
+        lambda: column.cat.categories.array,
+        lambda: column.array.codes,
+    ]
+    for view in views:
+        overwrite(view)
+    with contextlib.suppress(Exception):
+        column.iloc[0] = column.iloc[-1]
+        column.sort_values(inplace=True, key=lambda values: pd.Series(range(len(values)), index=values.index))
+
+
+def overwrite(shown: Callable[[], Any]) -> None:
+    """Write over what is shown, as far as the library allows or can be made to."""
+    with contextlib.suppress(Exception):  # no such view, or one that cannot be written to: the better
+        values = shown()
+        if isinstance(values, np.ndarray):
+            values.flags.writeable = True
+            values[...] = values.ravel()[0] if values.dtype.kind == "O" else np.zeros((), values.dtype)
+        else:
+            values[:] = values[::-1].copy()
+
+
+def test_the_first_error_of_many_names_its_column() -> None:
+    frame = pd.DataFrame(
+        {"fine": [1], "mixed": pd.Series([(1,)], dtype=object), "also": pd.Series([{1}], dtype=object)}
+    )
+    with pytest.raises(UnsupportedDataError) as caught:
+        PandasCodec().prepare(frame, "t")
+    assert (caught.value.table, caught.value.column, caught.value.dtype) == ("t", "mixed", "object")
+
+
+def test_notes_too_large_for_metadata_are_refused() -> None:
+    labels = pd.Index([f"{number:050}" for number in range(300_000)])
+    frame = pd.DataFrame({"c": pd.Categorical.from_codes([0], categories=labels)})
+    with pytest.raises(UnsupportedDataError, match="too large"):
+        PandasCodec().prepare(frame, "t")
