@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 from sqlalchemy import and_, bindparam, func, insert, select
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateTable
 
 from features.errors import FeatureStoreError, NotFoundError, UnsafeEnvironmentError
 from features.store.catalog import committing, inspection, statements, sweeping
@@ -333,8 +333,7 @@ class SqlCatalog(Catalog):
             number = self._stamped(connection)  # another process may have been first
             if number is None:
                 for table in metadata.sorted_tables:
-                    for part in (CreateTable(table), *map(CreateIndex, table.indexes)):
-                        Statement(part).run(connection)
+                    Statement(CreateTable(table)).run(connection)
                 _STAMP.run(connection)
                 connection.execute("COMMIT")
                 return LAYOUT

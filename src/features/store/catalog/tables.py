@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,7 +23,7 @@ LAYOUT = 1
 """The layout's number. A store stamped with a higher one was written by a newer release and is refused."""
 
 FOREVER = 2**62
-"""The ``end_version`` of what is current: a number, so that one index serves current and older versions alike."""
+"""The ``end_version`` of what is current: a number, so that one key serves current and older versions alike."""
 
 metadata = MetaData()
 
@@ -54,10 +53,11 @@ versions = Table(
 entries = Table(
     "entries",
     metadata,
+    # In this order, what is current stands together, and finding it takes as long in a long history as in a short one.
     Column("group_id", ForeignKey(groups.c.id), primary_key=True),
+    Column("end_version", BigInteger, primary_key=True, autoincrement=False),
     Column("name", String, primary_key=True),
-    Column("first_version", BigInteger, primary_key=True, autoincrement=False),
-    Column("end_version", BigInteger, nullable=False),
+    Column("first_version", BigInteger, nullable=False),
     Column("file", String, nullable=False),
     Column("written_version", BigInteger, nullable=False, comment="the version that wrote the file"),
     Column("write_id", String, nullable=False),
@@ -65,7 +65,6 @@ entries = Table(
     Column("rows", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False, comment="xxh3-128 of the file"),
     Column("schema", LargeBinary, nullable=False, comment="digest of an Arrow IPC schema document"),
-    Index("entries_by_end", "group_id", "end_version"),
     sqlite_with_rowid=False,
 )
 
