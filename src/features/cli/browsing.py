@@ -116,7 +116,7 @@ def _version_record(version: GroupVersion) -> dict[str, Any]:
 def _group_document(store: SimpleFeatureStore[Any], group: str, version: int | None) -> dict[str, Any]:
     artifacts = store.get_artifacts(group, version=version)  # knows whether there is such a version
     versions = store.versions(group)
-    shown = next(one for one in versions if version in (None, one.version) and (version or one is versions[-1]))
+    shown = versions[-1] if version is None else next(one for one in versions if one.version == version)
     files = [store.get_feature_info(name, group, version=shown.version) for name in shown.tables]
     return {
         "group": group,
