@@ -45,8 +45,10 @@ def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
 
 
 def open_storage(config: FeatureStoreConfig[Any]) -> Storage:
-    """The storage that ``config`` asks for: a folder of local files."""
-    return LocalStorage(config.folder / "files")
+    """The storage that ``config`` asks for: a folder of local files, made here rather than in somebody's first save."""
+    folder = config.folder / "files"
+    make_folder(folder)
+    return LocalStorage(folder)
 
 
 def codec_for(backend: Backend) -> Codec[Any]:

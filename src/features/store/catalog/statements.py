@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as insert_new
 
@@ -51,23 +51,22 @@ def _listed(name: str) -> Select[Any]:
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
-_current = select(groups).where(groups.c.name == bindparam("group")).subquery()
-
+_one_row = select(literal(1).label("one")).subquery()
 HEAD = Statement(
     select(
-        select(_current.c.id).scalar_subquery().label("id"),
-        select(_current.c.latest).scalar_subquery().label("latest"),
-        select(_current.c.updated_at).scalar_subquery().label("updated_at"),
-        select(versions.c.artifacts)
-        .where(versions.c.group_id == _current.c.id, versions.c.version == _current.c.latest)
-        .scalar_subquery()
-        .label("artifacts"),
+        groups.c.id,
+        groups.c.latest,
+        groups.c.updated_at,
+        versions.c.artifacts,
         select(func.count()).where(versions.c.write_id == bindparam("write_id")).scalar_subquery().label("applied"),
         select(func.min(condemned.c.file))
         .where(condemned.c.file.in_(_listed("files")))
         .scalar_subquery()
         .label("condemned"),
     )
+    .select_from(_one_row)
+    .join(groups, groups.c.name == bindparam("group"), isouter=True)
+    .join(versions, and_(versions.c.group_id == groups.c.id, versions.c.version == groups.c.latest), isouter=True)
 )
 """All that a commit has to know before it writes, in one statement."""
 
