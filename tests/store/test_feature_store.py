@@ -336,8 +336,11 @@ def test_a_backup_is_a_store_and_does_not_follow(store: SimpleFeatureStore, tmp_
         assert copy.get_features(None, "g") == {"t": table(2.0)}
         assert copy.get_features(None, "g", version=1) == {"t": table(1.0)}
         assert copy.get_artifacts("g") == {"a": 1}
-    with pytest.raises(StorageError, match="not empty"):
-        store.backup(tmp_path / "copy")
+    (tmp_path / "file").write_text("mine")
+    for taken in ("copy", "file"):
+        with pytest.raises(StorageError, match="there already"):
+            store.backup(tmp_path / taken)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_store_recovers_from_a_passing_error(store: SimpleFeatureStore) -> None:

@@ -300,8 +300,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         target = replace(self.config, base_path=path, catalog_url=None)
-        if target.folder.exists() and any(target.folder.iterdir()):
-            raise StorageError(f"{target.folder} is not empty; name a new folder", path=str(target.folder))
+        if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
+            raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
         make_folder(target.folder)
         copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
 
