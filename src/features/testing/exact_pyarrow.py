@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def differences(left: pa.Table, right: pa.Table) -> list[str]:
@@ -28,18 +29,38 @@ def _spelled(schema: pa.Schema) -> list[str]:
 
 
 def _column(left: pa.ChunkedArray, right: pa.ChunkedArray) -> str | None:
-    if pa.types.is_temporal(left.type):  # Python knows no nanoseconds, and some moments that Arrow has not
-        left, right = (
-            column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()) for column in (left, right)
-        )
     if pa.types.is_dictionary(left.type) and left.type.ordered:
         one, other = (column.unify_dictionaries().chunks[:1] for column in (left, right))
         if [chunk.dictionary.to_pylist() for chunk in one] != [chunk.dictionary.to_pylist() for chunk in other]:
             return "the order of the dictionary"
+    return _array(
+        *(pa.concat_arrays(column.unify_dictionaries().chunks or [_empty(column)]) for column in (left, right))
+    )
+
+
+def _array(left: pa.Array, right: pa.Array) -> str | None:
+    """Compare level by level: Python knows no nanoseconds, and would not tell what is inside."""
+    if left.is_null().to_pylist() != right.is_null().to_pylist():
+        return f"nulls of {left.type}"
+    if pa.types.is_struct(left.type):
+        pairs = zip(left.flatten(), right.flatten(), strict=True)
+        return next((reason for one, other in pairs if (reason := _array(one, other)) is not None), None)
+    if pa.types.is_list(left.type) or pa.types.is_large_list(left.type):
+        if pc.list_value_length(left).to_pylist() != pc.list_value_length(right).to_pylist():
+            return f"lengths of {left.type}"
+        return _array(left.flatten(), right.flatten())
+    if pa.types.is_temporal(left.type):
+        left, right = (
+            values.cast(pa.int32() if values.type.bit_width == 32 else pa.int64()) for values in (left, right)
+        )
     for position, (one, other) in enumerate(zip(left.to_pylist(), right.to_pylist(), strict=True)):
         if typed(one) != typed(other):
-            return f"row {position}: {one!r} became {other!r}"
+            return f"item {position}: {one!r} became {other!r}"
     return None
+
+
+def _empty(column: pa.ChunkedArray) -> pa.Array:
+    return pa.nulls(0, column.type)
 
 
 def typed(value: Any) -> Any:

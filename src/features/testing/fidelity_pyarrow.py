@@ -83,7 +83,7 @@ def _dictionaries() -> list[Case]:
     return [
         _case(pa.dictionary(pa.int32(), pa.string()), texts),
         _case(pa.dictionary(pa.int8(), pa.string()), texts, None),
-        _case(pa.dictionary(pa.uint32(), pa.large_string()), texts, "refused"),
+        Case("dictionary<values=large_string, indices=uint32>", _large_texts, "refused"),
         _case(pa.dictionary(pa.int32(), pa.string(), ordered=True), texts),
         _case(pa.dictionary(pa.int32(), pa.int64()), [1, None], "refused"),
         Case("ordered dictionary with unused values", lambda: _unused(["z", "unused", "a"])),
@@ -155,6 +155,11 @@ def _array(storage: pa.Array, kind: pa.DataType) -> pa.Table:
 def _unused(values: list[str | None]) -> pa.Table:
     codes = pa.array([2, 0, None], pa.int32())
     return pa.table({"column": pa.DictionaryArray.from_arrays(codes, pa.array(values), ordered=True)})
+
+
+def _large_texts() -> pa.Table:
+    codes = pa.array([0, None], pa.uint32())
+    return pa.table({"column": pa.DictionaryArray.from_arrays(codes, pa.array(["a"], pa.large_string()))})
 
 
 def _large_dictionary() -> pa.Table:

@@ -1,5 +1,6 @@
 """The pyarrow codec keeps the contract."""
 
+import contextlib
 from typing import Any
 
 import pyarrow as pa
@@ -28,8 +29,8 @@ class TestPyarrowCodec(CodecContract):
         """A table has no method that changes it; what NumPy shows of its memory must not be writable either."""
         for column in frame.columns:
             for chunk in column.chunks:
-                if pa.types.is_primitive(chunk.type) and not chunk.null_count:
-                    assert not chunk.to_numpy(zero_copy_only=False).flags.writeable or pa.types.is_boolean(chunk.type)
+                with contextlib.suppress(pa.ArrowException):  # nothing to show without a copy
+                    assert not chunk.to_numpy(zero_copy_only=True).flags.writeable
 
 
 class Stream:
