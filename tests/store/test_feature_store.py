@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import pickle
 import shutil
+import sqlite3
 import sys
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ from features.errors import (
     ConfigError,
     ConflictError,
     CorruptFileError,
+    FeatureStoreError,
     NotFoundError,
     StorageError,
     StoreClosedError,
@@ -26,6 +29,7 @@ from features.errors import (
     UnsupportedDataError,
 )
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.storage.base import nothing
 
 
 def table(*values: float) -> pa.Table:
@@ -246,6 +250,9 @@ def flipped(content: bytes, position: int) -> bytes:
 def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0)})
     orphan = store._storage.stage(lambda path: path.write_bytes(b"left by a crash"))
+    assert store.check().orphans == ()  # somebody may still commit it
+    assert store.gc().files == 0
+    store._storage.release([orphan.id])  # as the end of its process does
     report = store.check(deep=True)
     assert report.ok
     assert report.orphans == (orphan.id,)
@@ -255,6 +262,26 @@ def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore)
     assert (collected.files, collected.orphans, collected.bytes) == (1, 1, orphan.size)
     assert store.check().orphans == ()
     assert store.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+def test_a_repair_moves_aside_and_deletes_nothing(store: SimpleFeatureStore) -> None:
+    good = Path(store.save_features("g", {"t": table(1.0)})["t"])
+    bad = Path(store.save_features("g", {"u": table(2.0)})["u"])
+    stray = good.with_name("0" * 32 + ".parquet")
+    stray.write_bytes(b"stray")
+    bad.write_bytes(flipped(bad.read_bytes(), 50))
+    damaged = bad.read_bytes()
+    report = store.check(deep=True, repair=True)
+    assert [problem.kind for problem in report.problems] == ["digest"]
+    assert {Path(path).read_bytes() for path in report.quarantined} == {b"stray", damaged}
+    assert not bad.exists()
+    assert not stray.exists()
+    after = store.check(deep=True)
+    assert ([problem.kind for problem in after.problems], after.orphans) == (["missing"], ())
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+    store.delete_feature("u", "g")
+    store.gc(keep_last=1)
+    assert store.check(deep=True).ok
 
 
 def test_gc_by_age_keeps_what_is_young_and_what_is_latest(store: SimpleFeatureStore) -> None:
@@ -366,4 +393,81 @@ def test_a_writer_elsewhere_is_waited_for_and_then_told(tmp_path: Path) -> None:
             store.save_features("g", {"t": table(2.0)})
         assert caught.value.seconds == 0.05
         store.save_features("g", {"t": table(3.0)})
+        assert store.check().orphans == ()
+
+
+def fail_at(wanted: str, error: Exception):
+    """A point that raises at the first effect of that label."""
+    left = [error]
+
+    def point(label: str) -> None:
+        if label == wanted and left:
+            raise left.pop()
+
+    return point
+
+
+@pytest.mark.parametrize("effect", ["storage.create", "storage.write", "storage.sync_file", "storage.sync_directory"])
+def test_a_disk_that_refuses_once_changes_nothing(store: SimpleFeatureStore, effect: str) -> None:
+    store.save_features("g", {"t": table(1.0), "u": table(1.0)})
+    before = files_under(store.config.folder)
+    store._storage.point = fail_at(effect, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    with pytest.raises(StorageError, match="free some space") as caught:
+        store.save_features("g", {"t": table(2.0), "u": table(2.0)})
+    assert caught.value.errno == errno.ENOSPC
+    assert files_under(store.config.folder) == before
+    store.save_features("g", {"t": table(2.0), "u": table(2.0)})
+    assert store.get_features(None, "g") == {"t": table(2.0), "u": table(2.0)}
+
+
+def test_an_error_before_the_commit_changes_nothing(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    store._catalog.point = fail_at("catalog.commit", sqlite3.OperationalError("disk I/O error"))
+    with pytest.raises(StorageError, match="disk I/O error"):
+        store.save_features("g", {"t": table(2.0)})
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+    assert store.check().orphans == ()
+    assert len(store.versions("g")) == 1
+
+
+def test_an_error_after_the_commit_took_effect_is_a_success(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    store._catalog.point = fail_at("catalog.committed", sqlite3.OperationalError("the answer was lost"))
+    store.save_features("g", {"t": table(2.0)})
+    assert store.get_features(["t"], "g") == {"t": table(2.0)}
+    assert len(store.versions("g")) == 2
+    assert store.check(deep=True).ok
+
+
+def test_where_nobody_can_tell_the_write_id_is_told_and_repeats_safely(store: SimpleFeatureStore) -> None:
+    def point(label: str) -> None:
+        if label in {"catalog.committed", "catalog.read"}:
+            raise sqlite3.OperationalError("gone")
+
+    store._catalog.point = point
+    with pytest.raises(FeatureStoreError, match="write_id=") as caught:
+        store.save_features("g", {"t": table(1.0)})
+    store._catalog.point = nothing
+    paths = store.save_features("g", {"t": table(1.0)}, write_id=caught.value.write_id)
+    assert len(store.versions("g")) == 1
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+    assert all(Path(path).exists() for path in paths.values())
+    assert store.check().orphans == ()
+
+
+def test_a_save_whose_file_was_condemned_writes_another(store: SimpleFeatureStore) -> None:
+    with SimpleFeatureStore(store.config) as other:
+        condemned: list[str] = []
+
+        def point(label: str) -> None:
+            if label == "catalog.begin" and not condemned:
+                condemned.extend(file for file, _ in other._storage.files())
+                assert other._catalog.sweep(condemned).orphans == tuple(condemned)
+
+        store._catalog.point = point
+        (path,) = store.save_features("g", {"t": table(1.0)}).values()
+        assert len(condemned) == 1
+        assert Path(path).stem not in condemned
+        assert other.get_features(["t"], "g") == {"t": table(1.0)}
+        assert store.check(deep=True).ok
         assert store.check().orphans == ()

@@ -256,14 +256,16 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     # --- upkeep -----------------------------------------------------------------------------------------------------
 
-    def check(self, *, deep: bool = False) -> CheckReport:
-        """Compare the catalog with the disk; changes nothing.
+    def check(self, *, deep: bool = False, repair: bool = False) -> CheckReport:
+        """Compare the catalog with the disk; changes nothing, unless it is to repair.
 
         Args:
             deep: also read every file and compare its digest, rows and columns.
+            repair: move files that no version refers to, and files found damaged, into ``lost+found``. A table whose
+                file was damaged stays missing in its versions: load an older one, roll back, or save it anew.
         """
         self._require_usable()
-        return check(self._catalog, self._storage, deep=deep)
+        return check(self._catalog, self._storage, deep=deep, repair=repair)
 
     def gc(
         self,

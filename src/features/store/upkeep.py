@@ -20,8 +20,8 @@ from features.store.versions import CheckReport, GcReport, Problem, TableFile
 _ATTEMPTS = 8
 
 
-def check(catalog: Catalog, storage: Storage, *, deep: bool) -> CheckReport:
-    """Compare what the catalog refers to with what is on disk.
+def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> CheckReport:
+    """Compare what the catalog refers to with what is on disk; with ``repair``, move aside what should not be there.
 
     The disk is listed before and after the catalog is read. A file that a save commits meanwhile is no orphan, since
     the catalog has it; one that a collection removes meanwhile is not missing, since the catalog lets go of it first.
@@ -33,12 +33,15 @@ def check(catalog: Catalog, storage: Storage, *, deep: bool) -> CheckReport:
     if suspects:
         still = {file.id for file in catalog.files()}
         suspects = [problem for problem in suspects if problem.file in still]
+    orphans = {file for file in early.keys() - {file.id for file in files} if not storage.in_use(file)}
+    quarantined = [*orphans, *(problem.file for problem in suspects if problem.file)] if repair else []
     return CheckReport(
         problems=(*(Problem("catalog", None, "catalog", fault) for fault in catalog.problems()), *suspects),
-        orphans=tuple(sorted(early.keys() - {file.id for file in files})),
+        orphans=tuple(sorted(orphans)),
         files=len(files),
         bytes=sum(file.size for file in files),
         deep=deep,
+        quarantined=tuple(str(path) for file in quarantined if (path := storage.quarantine(file))),
     )
 
 
@@ -47,7 +50,9 @@ def collect(
 ) -> GcReport:
     """Take old versions out of the catalog, then delete the files that are out of reach."""
     on_disk = dict(storage.files())
-    swept = catalog.sweep(on_disk, keep_last=keep_last, before=before, dry_run=dry_run)
+    referred = {file.id for file in catalog.files()}
+    idle = {file for file in on_disk if file in referred or not storage.in_use(file)}
+    swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
     if not dry_run:
         for file in doomed:

@@ -116,6 +116,8 @@ class CheckReport:
     files: int
     bytes: int
     deep: bool
+    quarantined: tuple[str, ...] = ()
+    """Where a repair moved orphans and damaged files to: nothing is deleted."""
 
     @property
     def ok(self) -> bool:

@@ -58,6 +58,8 @@ def _write_and_commit(
     except Exception:
         _discard(storage, files)
         raise
+    finally:
+        storage.release(file.id for file in files.values())
     if committed.files != {name: file.id for name, file in files.items()}:
         _discard(storage, files)  # this write id had been committed before, with files of its own
     return committed
@@ -79,5 +81,6 @@ def _write(
 
 
 def _discard(storage: Storage, files: Mapping[str, NewFile]) -> None:
+    storage.release(file.id for file in files.values())
     for file in files.values():
         storage.discard(file.id)

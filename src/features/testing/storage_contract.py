@@ -73,6 +73,24 @@ class StorageContract(ABC):
             storage.stage(lambda path: path.unlink())
         assert dict(storage.files()) == {}
 
+    def test_a_staged_file_is_in_use_until_it_is_released(self, tmp_path: Path, storage: Storage) -> None:
+        staged = storage.stage(lambda path: _ignore(path.write_bytes(b"x")))
+        other = self.open(tmp_path)
+        assert storage.in_use(staged.id)
+        assert other.in_use(staged.id)
+        storage.release([staged.id, "0" * 32])
+        assert not storage.in_use(staged.id)
+        assert not other.in_use("0" * 32)
+
+    def test_a_quarantined_file_is_out_of_the_way_and_kept(self, tmp_path: Path, storage: Storage) -> None:
+        staged = storage.stage(lambda path: _ignore(path.write_bytes(b"x")))
+        aside = storage.quarantine(staged.id)
+        assert aside is not None
+        assert aside.read_bytes() == b"x"
+        assert dict(storage.files()) == {}
+        assert self.raw_read(tmp_path, staged.id) is None
+        assert storage.quarantine(staged.id) is None
+
     def test_digest_tells_of_changed_bytes(self, tmp_path: Path, storage: Storage) -> None:
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"good")))
         self.raw_write(tmp_path, staged.id, b"evil")

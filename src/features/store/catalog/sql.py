@@ -104,7 +104,7 @@ class SqlCatalog(Catalog):
 
     def snapshot(self, group: str, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
         """See ``Catalog.snapshot``."""
-        self.point("catalog.read")
+        self._announce("catalog.read")
         if version is None and as_of is None:
             return self._latest_snapshot(group)
         with self._database.reading() as connection:
@@ -159,7 +159,7 @@ class SqlCatalog(Catalog):
     ) -> Swept:
         """See ``Catalog.sweep``."""
         with self._queue.alone():
-            self.point("catalog.begin")
+            self._announce("catalog.begin")
             with self._database.writing() as connection:
                 swept = sweeping.sweep(connection, on_disk, keep_last, before)
                 if not dry_run:
@@ -201,7 +201,7 @@ class SqlCatalog(Catalog):
     def _commit_together(self, changes: list[Change]) -> list[Committed | Exception]:
         """Commit the changes in one transaction, in their order; a change that is refused leaves the others alone."""
         outcomes: list[Committed | Exception] = []
-        self.point("catalog.begin")
+        self._announce("catalog.begin")
         with self._database.writing() as connection:
             for change in changes:
                 try:
@@ -233,11 +233,17 @@ class SqlCatalog(Catalog):
             return committed
         return self._database.translated(error) if isinstance(error, sqlite3.Error) else error
 
+    def _announce(self, effect: str) -> None:
+        try:
+            self.point(effect)
+        except sqlite3.Error as error:  # a test's: what it stands for would be told in our terms
+            raise self._database.translated(error) from error
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        self.point("catalog.read")
+        self._announce("catalog.read")
         with self._database.reading() as connection:
             yield connection
 

@@ -8,7 +8,7 @@ is a call that does nothing, in tests the place where faults, crashes and other 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -54,7 +54,8 @@ class Storage(ABC):
     def stage(self, encode: Callable[[Path], None]) -> StagedFile:
         """Create a new file, let ``encode`` fill it by its path, and make its bytes durable.
 
-        A failure leaves no file that anyone could mistake for data: at most an orphan.
+        A failure leaves no file that anyone could mistake for data: at most an orphan. Until it is released, a
+        staged file counts as in use.
 
         Raises:
             TakenAwayError: somebody deleted the file meanwhile.
@@ -64,6 +65,26 @@ class Storage(ABC):
     @abstractmethod
     def seal(self) -> None:
         """Make the names of all files staged so far durable.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def release(self, files: Iterable[str]) -> None:
+        """Say that nobody works on these staged files any more: they are committed, or given up."""
+
+    @abstractmethod
+    def in_use(self, file: str) -> bool:
+        """Whether a living process has staged the file and not released it. May miss one; never invents one.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    @abstractmethod
+    def quarantine(self, file: str) -> Path | None:
+        """Move a file out of the way, where no reader finds it and nobody deletes it; None where it is gone.
 
         Raises:
             StorageError: the disk refused.
