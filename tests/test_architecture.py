@@ -22,20 +22,17 @@ def name_of(path: Path) -> str:
     return ".".join(("features", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
 
 
-def imports(path: Path, *, lazy: bool = True, typing: bool = False) -> set[str]:
-    """The modules that a source file imports; without ``lazy`` only those loaded together with it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {name for node in walk(tree, lazy, typing) for name in imported(node)}
+def imports(path: Path) -> set[str]:
+    """The modules that a source file imports when it runs, be it on loading or later, in a function."""
+    return {name for node in walk(ast.parse(path.read_text(encoding="utf-8"))) for name in imported(node)}
 
 
-def walk(node: ast.AST, lazy: bool, typing: bool):
+def walk(node: ast.AST):
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING" and not typing:
-            continue
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and not lazy:
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue
         yield child
-        yield from walk(child, lazy, typing)
+        yield from walk(child)
 
 
 def imported(node: ast.AST) -> set[str]:
@@ -75,7 +72,7 @@ def test_a_dataframe_library_is_imported_only_in_its_own_rooms(path: Path) -> No
     for library in ("pandas", "polars"):
         # Named for the library, or part of the shipped tests, which import what is installed.
         if library not in name and not name.startswith("features.testing"):
-            assert not within(imports(path, lazy=False), library), f"{name} loads {library}"
+            assert not within(imports(path), library), f"{name} imports {library}"
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
