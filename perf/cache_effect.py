@@ -12,14 +12,13 @@ from pathlib import Path
 from statistics import median
 
 from measuring import Report, Settings, milliseconds, settings_from, wait_until  # first: it finds a clone's src
-from tables import equal, table
+from tables import TABLES, equal, five_tables
 
 # isort: split
 from features import FeatureStoreConfig, SimpleFeatureStore
-from features.frames import Backend, Frame
+from features.frames import Frame
 from features.store.cache import CacheStats
 
-TABLES = 5
 LOADS = 10
 """Loads of all tables by one store: the first fills the cache, so one in ten is a miss."""
 
@@ -41,17 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         expire(report, settings, folder, frames)
         overwrite(report, settings, folder, frames)
     return report.finish()
-
-
-def five_tables(backend: Backend, rows: int) -> dict[str, Frame]:
-    """Whole numbers and text, as in a small feature table."""
-    text = [f"data_{row}" for row in range(rows)]
-    return {
-        f"table_{number}": table(
-            backend, {"id": range(rows), "value": range(rows * number, rows * (number + 1)), "feature": text}
-        )
-        for number in range(TABLES)
-    }
 
 
 def compare_loads(report: Report, settings: Settings, folder: Path, repeats: int) -> None:

@@ -62,6 +62,8 @@ class Settings:
     json: Path | None
     quick: bool
     seconds: float | None = None
+    backends: tuple[Backend, ...] = ()
+    """For a script that measures several: the one that was named, else all that are installed, the default first."""
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -102,7 +104,16 @@ def settings_from(arguments: Sequence[str] | None, about: str | None, *, seconds
         json=given.json,
         quick=given.quick,
         seconds=getattr(given, "seconds", None),
+        backends=(given.backend,) if given.backend else _installed_backends(),
     )
+
+
+def _installed_backends() -> tuple[Backend, ...]:
+    from features.frames import default_backend
+
+    dataframes: tuple[Backend, ...] = ("pandas", "polars")
+    others = (each for each in dataframes if each != default_backend() and importlib.util.find_spec(each))
+    return (default_backend(), *others)
 
 
 # --- figures --------------------------------------------------------------------------------------------------------

@@ -1,8 +1,13 @@
-"""How fast tables go into the store and come back.
+"""How fast tables go into the store and come back, and how near that is to the least it can cost.
 
 Three tables of random floats, from small to large, are saved and loaded again and again. A save is timed to its
 return, when the data survives a power cut. The load after it is the first of a new file: the cache does not have it,
 its digest is compared and it is decoded. The load after that comes from the cache. The system's page cache is warm.
+
+Then the store takes turns with what it is made of, at three more sizes: the library's own Parquet writer with a sync
+of file and folder and a bare commit, and its own reader; with one thread or process and many; and with a store of ten
+versions or groups and one of ten thousand. Without ``--backend`` the first parts are measured on each library that is
+installed, the last two on the default one.
 """
 
 from __future__ import annotations
@@ -12,6 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import MB, Measurement, Report, milliseconds, settings_from  # first: it finds a clone's src
+from store_crowd import compare_crowds
+from store_growth import compare_growth
+from store_sizes import compare_cached, compare_sizes
 from tables import equal, random_floats
 
 # isort: split
@@ -30,24 +38,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "How many megabytes a second are saved durably, and how long does a save take?",
         "How many megabytes a second are loaded, the first time and from the cache?",
         "Does every table come back equal?",
+        "How much longer than the bare writer and a commit takes a save, and a load than the bare reader?",
+        "How much more do eight threads or four processes save than one, and does any of them wait for long?",
+        "What do ten thousand versions, or groups, cost a save, a load, opening and collection?",
     )
     with settings.folder() as folder:
         report = Report("store_throughput", settings, questions, folder)
-        shapes, repeats = (QUICK_SHAPES, 3) if settings.quick else (SHAPES, 15)
-        runs = [Run(folder, settings.backend, *shape) for shape in shapes]
-        for run in runs:
-            run.measure(report, repeats)
-    report.require("saving the three tables", _together(runs, "save"), ">=", 10, "MB/s")
-    report.require("loading the three tables for the first time", _together(runs, "first load"), ">=", 20, "MB/s")
-    report.require("tables that came back changed", sum(run.changed for run in runs), "==", 0, "tables")
+        for backend in settings.backends:
+            three_tables(report, folder / backend, backend, quick=settings.quick)
+            changed = compare_sizes(report, folder, backend, quick=settings.quick)
+            report.require(f"{backend}: tables that came back changed from a size", changed, "==", 0, "tables")
+            compare_cached(report, folder, backend, quick=settings.quick)
+        compare_crowds(report, folder, settings.backend, quick=settings.quick)
+        compare_growth(report, folder, settings.backend, quick=settings.quick)
     return report.finish()
+
+
+def three_tables(report: Report, folder: Path, backend: Backend, *, quick: bool) -> None:
+    """The user's three tables: megabytes a second."""
+    shapes, repeats = (QUICK_SHAPES, 3) if quick else (SHAPES, 15)
+    runs = [Run(folder, backend, *shape) for shape in shapes]
+    for run in runs:
+        run.measure(report, repeats)
+    speed, first_speed = _together(runs, "save"), _together(runs, "first load")
+    report.require(f"{backend}: saving the three tables", speed, ">=", 10, "MB/s")
+    report.require(f"{backend}: loading the three tables for the first time", first_speed, ">=", 20, "MB/s")
+    report.require(f"{backend}: tables that came back changed", sum(run.changed for run in runs), "==", 0, "tables")
 
 
 class Run:
     """One table's repeats, with one store."""
 
     def __init__(self, folder: Path, backend: Backend, rows: int, columns: int) -> None:
-        self.name = f"{rows:,} × {columns + 1}"
+        self.name = f"{backend}, {rows:,} × {columns + 1}"
         self.mb = rows * (columns + 1) * 8 / MB
         self.changed = 0
         self.medians: dict[str, Measurement] = {}
