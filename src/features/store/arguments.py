@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import pyarrow as pa
-
 from features.errors import ConfigError, NotFoundError, UnsupportedDataError
 from features.frames import Backend, Frame, backend_of
 from features.store.codec.base import Codec, Prepared
@@ -184,7 +182,7 @@ def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[
 def _prepare(frame: Frame, table: str) -> Prepared[Any]:
     backend: Backend | None = backend_of(frame)
     if backend is None and hasattr(frame, "__arrow_c_stream__"):
-        frame, backend = pa.table(frame), "pyarrow"
+        backend = "pyarrow"
     if backend is None:
         kind = type(frame).__name__
         raise UnsupportedDataError(

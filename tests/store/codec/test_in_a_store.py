@@ -62,3 +62,17 @@ def test_artifacts_and_attrs_of_one_load_are_not_those_of_the_next(tmp_path: Any
             assert loaded.attrs == attrs
             loaded.attrs["list"].append(2)
             frame.attrs["list"].append(3)
+
+
+class Broken:
+    """An Arrow stream that is none."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise TypeError("no rows here")
+
+
+def test_a_stream_that_gives_no_rows_is_refused_by_name(tmp_path: Any) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pyarrow")) as store:
+        with pytest.raises(UnsupportedDataError, match="'table'"):
+            store.save_features("group", {"table": Broken()})
+        assert store.list_feature_groups() == []

@@ -90,3 +90,14 @@ def test_notes_too_large_for_metadata_are_refused() -> None:
     frame = pd.DataFrame({"c": pd.Categorical.from_codes([0], categories=labels)})
     with pytest.raises(UnsupportedDataError, match="too large"):
         PandasCodec().prepare(frame, "t")
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_frame_that_is_handed_out_can_be_changed_in_place(tmp_path: Any, times: int) -> None:
+    frame = pd.DataFrame({"a": [1.5, 2.5], "b": pd.array([1, None], dtype="Int64"), "c": pd.to_datetime(["2024"] * 2)})
+    PandasCodec().prepare(frame, "t").write(tmp_path / "file", "lz4")
+    value = PandasCodec().read(tmp_path / "file", None)
+    handed = [PandasCodec().hand_out(value) for _ in range(times)][-1]
+    for name in frame.columns:
+        handed.loc[0, name] = handed.loc[1, name]
+    assert handed.iloc[0].to_list()[0] == 2.5

@@ -49,7 +49,7 @@ def encode_objects(values: Objects) -> tuple[pa.Array, dict[str, Any]]:
     Raises:
         Refusal: the values are of several kinds, or of one that does not come back exactly.
     """
-    kind, missing, absent = _kind(values.tolist())
+    kind, missing, absent = _kind(values)
     present = values[~missing] if missing.any() else values
     note = {"kind": "object", "of": kind.__name__ if kind else "nothing", "missing": absent}
     try:
@@ -63,13 +63,24 @@ def encode_objects(values: Objects) -> tuple[pa.Array, dict[str, Any]]:
 def decode_objects(column: pa.ChunkedArray, note: dict[str, Any]) -> Objects:
     """The object column that ``encode_objects`` was given."""
     if note["of"] in {"str", "bytes"}:
-        values: Objects = np.array(column.to_numpy(), dtype=object)
+        values: Objects = _texts(column)
     else:
         values = np.empty(len(column), dtype=object)
         values[:] = _arrays(column) if note["of"] == "ndarray" else column.to_pylist()
     if note["missing"] != "None":
         values[column.is_null().to_numpy()] = _MISSING[note["missing"]]
     return values
+
+
+def _texts(column: pa.ChunkedArray) -> Objects:
+    """Each text made once: making Python objects is what takes time, and texts repeat."""
+    encoded = column.dictionary_encode()
+    if not encoded.num_chunks:
+        return np.empty(0, object)
+    texts = np.append(encoded.chunk(0).dictionary.to_numpy(zero_copy_only=False), None)
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
+    chosen: Objects = texts[np.concatenate(codes)]
+    return chosen
 
 
 def check_texts(values: Objects) -> None:
@@ -83,9 +94,9 @@ def check_texts(values: Objects) -> None:
         raise Refusal(f"it holds {_names(others)}, which would come back as str; convert each with str()")
 
 
-def _kind(values: list[Any]) -> tuple[type | None, Mask, str]:
+def _kind(values: Objects) -> tuple[type | None, Mask, str]:
     """The one type of the values that are there, which are missing, and the one way in which they are."""
-    types = set(map(type, values))
+    types = set(map(type, values.tolist()))
     kinds = types - _ABSENT.keys()
     nan = float in kinds and len(kinds) > 1  # beside other values a NaN is a missing one, alone it is a number
     kinds -= {float} if nan else set()
@@ -97,8 +108,17 @@ def _kind(values: list[Any]) -> tuple[type | None, Mask, str]:
         raise Refusal(f"missing values are written in different ways ({ways}), which would be merged; use one of them")
     if nan:
         _check_nan([value for value in values if type(value) is float])
-    missing = np.fromiter((type(value) in absent for value in values), np.bool_, len(values))
-    return next(iter(kinds), None), missing, _ABSENT.get(next(iter(absent)), "nan") if absent else "None"
+    kind = next(iter(kinds), None)
+    return kind, _which(values, absent, kind), _ABSENT.get(next(iter(absent)), "nan") if absent else "None"
+
+
+def _which(values: Objects, absent: set[type], kind: type | None) -> Mask:
+    """Which values are missing."""
+    if not absent:
+        return np.zeros(len(values), np.bool_)
+    if kind in {float, decimal.Decimal}:  # whose own NaN is a value, or makes isna fail
+        return np.fromiter((type(value) in absent for value in values), np.bool_, len(values))
+    return np.asarray(pd.isna(values))
 
 
 def _check_nan(values: list[float]) -> None:
