@@ -29,7 +29,7 @@ _Judge: TypeAlias = Callable[[Any, bool], Any]
 
 _NoneType = type(None)
 _GENRE_LISTS = pa.large_list(pa.int64())
-_FIRST_DAY, _LAST_DAY = (pa.scalar(day, pa.date32()) for day in (dt.date.min, dt.date.max))
+_FIRST_DAY, _LAST_DAY = ((day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max))
 _ARROW_ERRORS = (
     pa.ArrowInvalid,
     pa.ArrowTypeError,
@@ -174,7 +174,9 @@ def _arrow_dates(column: pa.Array) -> pa.Array | None:
     elif not pa.types.is_date(column.type):
         return None
     days = column.cast(pa.date32(), safe=False)
-    return pc.if_else(pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less_equal(days, _LAST_DAY)), days, None)
+    number = days.cast(pa.int32())
+    possible = pc.and_(pc.greater_equal(number, _FIRST_DAY), pc.less_equal(number, _LAST_DAY))
+    return pc.if_else(possible, days, pa.scalar(None, pa.date32()))
 
 
 def _arrow_genres(column: pa.Array) -> pa.Array | None:
