@@ -77,7 +77,7 @@ def _texts(column: pa.ChunkedArray) -> Objects:
     encoded = column.dictionary_encode()
     if not encoded.num_chunks:
         return np.empty(0, object)
-    texts = np.append(encoded.chunk(0).dictionary.to_numpy(zero_copy_only=False), None)
+    texts: Objects = np.array([*encoded.chunk(0).dictionary.to_pylist(), None], dtype=object)  # -1, missing, is the last
     codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
     chosen: Objects = texts[np.concatenate(codes)]
     return chosen
