@@ -47,10 +47,11 @@ def judge(record) -> dict:
     if not isinstance(record, dict):
         raise Refusal("record")
     movie = {"movie_id": _natural(record, "movie_id", "id", required=True)}
-    for field in ("title", "overview", "original_title", "original_language"):
-        movie[field] = _text(record, field)
+    movie["title"] = _text(record, "title")
     if movie["title"] is None or not [c for c in movie["title"] if ord(c) not in UNICODE_WHITE_SPACE]:
         raise Refusal("title")
+    for field in ("overview", "original_title", "original_language"):
+        movie[field] = _text(record, field)
     movie["release_date"] = _date(record.get("release_date"))
     movie["vote_average"] = _number(record, "vote_average", 10)
     movie["vote_count"] = _natural(record, "vote_count", "vote_count", required=False)

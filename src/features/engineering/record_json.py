@@ -16,10 +16,13 @@ _DEPTH = 20
 _LONGEST_INTEGER = 4_000  # bits: Python refuses to spell integers of more than 4,300 digits
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 def record_json(record: object) -> str:
     """Valid JSON for any object: what JSON cannot say (NaN, dates, bytes, other classes) is said as text."""
     try:
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(record)
         text.encode()
     except UnicodeEncodeError:
         return json.dumps(record, allow_nan=False)  # lone surrogates, as \\u escapes

@@ -117,8 +117,8 @@ def _release_date(draw: Draw) -> str:
 
 
 def _rating(draw: Draw) -> float:
-    """About 6.2, seldom below 4 or above 8, in tenths."""
-    return round(2 + 2.1 * (draw() + draw() + draw() + draw()), 1)
+    """About 6, seldom below 4 or above 8, in tenths."""
+    return round(2 + 2 * (draw() + draw() + draw() + draw()), 1)
 
 
 def _genre_ids(draw: Draw) -> list[int]:

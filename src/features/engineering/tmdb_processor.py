@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from features.engineering.declarations import by_family
 from features.engineering.engines import engine_named
 from features.engineering.families import default_features
 from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.fitting import FittedState, fit
 from features.engineering.movies import Movies
-from features.errors import ConfigError, InvalidFeatureError, NotFoundError
+from features.errors import ConfigError, NotFoundError
 from features.frames import Frame, backend_of, default_backend
 
 __all__ = ["AdvancedTMDBPreProcessor", "default_features"]
@@ -46,6 +47,9 @@ class AdvancedTMDBPreProcessor:
         MissingExtraError: the backend's library is not installed.
 
     Example:
+        A feature of one's own is one declaration (see ``Feature``) beside the catalogue's:
+        ``AdvancedTMDBPreProcessor(movies, features=[*default_features(), my_feature])``.
+
         >>> from features.engineering.movies import sample_movies
         >>> processor = AdvancedTMDBPreProcessor(sample_movies(3), backend="polars")
         >>> list(processor.extract_all_features())
@@ -68,7 +72,7 @@ class AdvancedTMDBPreProcessor:
         if state is not None and not isinstance(state, FittedState):
             raise ConfigError(f"state is {type(state).__name__}; it must be a FittedState", field="state", value=state)
         self._engine = engine_named(backend or _backend_for(movies))
-        self._families = _by_family(default_features() if features is None else features)
+        self._families = by_family(default_features() if features is None else features, self._engine)
         self._as_of = _day(as_of)
         self._given_state = state
         self._movies = _typed(movies)
@@ -151,23 +155,3 @@ def _day(as_of: object) -> dt.date | None:
     except ValueError:
         message = f"as_of is {as_of!r}; it must be a date or 'YYYY-MM-DD'"
         raise ConfigError(message, field="as_of", value=as_of) from None
-
-
-def _by_family(features: Sequence[Feature]) -> dict[str, list[Feature]]:
-    """Features grouped by family, in order.
-
-    Raises:
-        InvalidFeatureError: a name stands twice in a family, or is that of the key, or a type is not one of
-            ours.
-    """
-    families: dict[str, list[Feature]] = {}
-    for feature in features:
-        if feature.dtype not in TYPE_NAMES:
-            allowed = ", ".join(TYPE_NAMES.values())
-            message = f"feature {feature.name!r} is declared {feature.dtype}; it may be {allowed}"
-            raise InvalidFeatureError(message, feature=feature.name)
-        if feature.name == "movie_id" or any(feature.name == other.name for other in families.get(feature.family, ())):
-            message = f"feature {feature.name!r} stands twice in family {feature.family!r}; rename or drop one"
-            raise InvalidFeatureError(message, feature=feature.name)
-        families.setdefault(feature.family, []).append(feature)
-    return families

@@ -81,6 +81,8 @@ def integer(value: Any, from_csv: bool) -> int:
 
 def integer_or_none(value: object, *, from_csv: bool) -> int | None:
     """The integer that ``value`` is, if it is one: the id under which a refused record is listed."""
+    if type(value) is int and -_LARGEST <= value <= _LARGEST:
+        return value
     try:
         return None if is_missing(value) else integer(value, from_csv)
     except ValueError:

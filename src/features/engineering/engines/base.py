@@ -187,6 +187,18 @@ def check_declared(feature: Feature, found: object, *, same_kind: bool, nulls: i
     raise InvalidFeatureError(f"feature {feature.name!r} {reason}", feature=feature.name)
 
 
+def not_a_column(feature: Feature, built: object) -> InvalidFeatureError:
+    """The error for a feature whose ``build`` returned no column, or one of another length."""
+    reason = f"builds {type(built).__name__}, not a column with one value per movie"
+    return InvalidFeatureError(f"feature {feature.name!r} {reason}", feature=feature.name)
+
+
+def out_of_range(feature: Feature, error: Exception) -> InvalidFeatureError:
+    """The error for integers that the declared type cannot hold."""
+    reason = f"builds values that {TYPE_NAMES[feature.dtype]} cannot hold ({error}); declare a wider dtype"
+    return InvalidFeatureError(f"feature {feature.name!r} {reason}", feature=feature.name)
+
+
 def any_word(words: Sequence[str]) -> str:
     r"""A regex for one of ``words`` as a whole ASCII word. In lower-case text they stand as they are, which lets a
     regex library look for all of them at once, byte by byte."""

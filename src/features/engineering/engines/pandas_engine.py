@@ -23,6 +23,8 @@ from features.engineering.engines.base import (
     any_word,
     check_declared,
     halves,
+    not_a_column,
+    out_of_range,
 )
 from features.engineering.feature import Feature
 from features.engineering.fitting import FittedState
@@ -120,10 +122,13 @@ def _tables(
         scanned = with_scans(movies, frozenset([name])) if name in SCANS else movies
         return _series(scanned[name])
 
+    def declared(feature: Feature) -> pa.ChunkedArray:
+        return _declared(feature.build(columns, op, fit), feature, movies.num_rows)
+
     columns = Columns(column)
     return {
         family: pa.table(
-            [movies["movie_id"], *(_declared(feature.build(columns, op, fit), feature) for feature in features)],
+            [movies["movie_id"], *map(declared, features)],
             names=["movie_id", *(feature.name for feature in features)],
         )
         for family, features in families.items()
@@ -139,15 +144,20 @@ def _arrow(value: Any) -> Any:
     return pa.array(value) if isinstance(value, pd.Series) else pa.scalar(value)
 
 
-def _declared(column: Any, feature: Feature) -> pa.ChunkedArray:
+def _declared(column: Any, feature: Feature, size: int) -> pa.ChunkedArray:
     """The column in its type. Widths of integers are adapted, kinds of values are not.
 
     Raises:
         InvalidFeatureError: it is of another kind, or null where the feature is not nullable.
     """
+    if not isinstance(column, pd.Series) or len(column) != size:
+        raise not_a_column(feature, column)
     array = _arrow(column)
     wanted, found = feature.dtype, array.type
     same_kind = found == wanted or pa.types.is_null(found)
     same_kind |= pa.types.is_integer(found) and (pa.types.is_integer(wanted) or pa.types.is_floating(wanted))
     check_declared(feature, found, same_kind=same_kind, nulls=array.null_count)
-    return array.cast(wanted)
+    try:
+        return array.cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise out_of_range(feature, error) from error

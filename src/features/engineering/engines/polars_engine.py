@@ -19,6 +19,8 @@ from features.engineering.engines.base import (
     any_word,
     check_declared,
     halves,
+    not_a_column,
+    out_of_range,
 )
 from features.engineering.feature import Feature
 from features.engineering.fitting import FittedState
@@ -46,16 +48,22 @@ class PolarsEngine(Engine):
     ) -> dict[str, Frame]:
         columns = Columns(pl.col)
         features = [feature for family in families.values() for feature in family]
-        built = [feature.build(columns, self, fit).alias(f"{feature.family}.{feature.name}") for feature in features]
-        slices = [
-            self.frame(with_scans(movies.slice(start, SLICE_ROWS), columns.asked_for))
-            .lazy()
-            .select(pl.col("movie_id"), *built)
-            .collect()
-            for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)
-        ]
+        built = [_built(feature, columns, self, fit) for feature in features]
+        parts = [movies.slice(start, SLICE_ROWS) for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)]
+        slices = [self._selected(with_scans(part, columns.asked_for), built) for part in parts]
         wide = pl.concat(slices, rechunk=False)
         return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
+
+    def _selected(self, movies: pa.Table, built: Sequence[pl.Expr]) -> pl.DataFrame:
+        """The built columns of some movies, beside their ids.
+
+        polars divides where it has one row in hand, and multiplies with the reciprocal where it has more, which may
+        differ in the last bit. So a movie alone is computed as two, and never are rows split off by the streaming
+        engine: a movie's features are the same, to the bit, whatever movies stand around it.
+        """
+        rows = movies if movies.num_rows != 1 else pa.concat_tables([movies, movies])
+        lazy: pl.LazyFrame = self.frame(rows).lazy()
+        return lazy.select(pl.col("movie_id"), *built).collect(engine="in-memory").head(movies.num_rows)
 
     def frame(self, table: pa.Table) -> Frame:
         return pl.from_arrow(table, rechunk=False)
@@ -124,6 +132,13 @@ _DATE_PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 }
 
 
+def _built(feature: Feature, columns: Columns, op: PolarsEngine, fit: FittedState) -> pl.Expr:
+    expression = feature.build(columns, op, fit)
+    if not isinstance(expression, pl.Expr):
+        raise not_a_column(feature, expression)
+    return expression.alias(f"{feature.family}.{feature.name}")
+
+
 def _family_frame(wide: pl.DataFrame, family: str, features: Sequence[Feature]) -> pl.DataFrame:
     columns = [_declared(wide[f"{family}.{feature.name}"], feature) for feature in features]
     return pl.DataFrame([wide["movie_id"], *columns])
@@ -138,4 +153,7 @@ def _declared(column: pl.Series, feature: Feature) -> pl.Series:
     wanted, found = _TYPES[feature.dtype], column.dtype
     same_kind = found in (wanted, pl.Null) or (found.is_integer() and wanted.is_numeric())
     check_declared(feature, found, same_kind=same_kind, nulls=column.null_count())
-    return column.cast(wanted).alias(feature.name)
+    try:
+        return column.cast(wanted).alias(feature.name)
+    except pl.exceptions.PolarsError as error:
+        raise out_of_range(feature, error) from error

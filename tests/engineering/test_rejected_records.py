@@ -1,0 +1,144 @@
+"""Every record read is either accepted or accounted for, once."""
+
+from __future__ import annotations
+
+import json
+import time
+from decimal import Decimal
+
+import oracle
+import pytest
+from frames_compared import ENGINES, columns_of
+from hypothesis import example, given
+from movie_strategies import junk, records
+
+from features.engineering.movies import Movies, sample_movies
+from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
+from features.errors import InvalidMoviesError
+
+GOOD = {"movie_id": 1, "title": "x"}
+
+
+@given(found=records())
+@example(found=[GOOD, GOOD, {**GOOD, "title": " "}, None, [], {"title": "x"}])
+def test_records_are_refused_for_the_field_that_the_catalogue_says(found):
+    movies = Movies.from_records(found)
+    accepted, refused = oracle.sift(found)
+    assert movies.read == len(found) == movies.table.num_rows + movies.rejected.num_rows
+    assert movies.table["movie_id"].to_pylist() == [movie["movie_id"] for movie in accepted]
+    told = movies.rejected.select(["row", "field"]).to_pylist()
+    assert [(one["row"], one["field"]) for one in told] == refused
+
+
+@given(found=records())
+def test_a_refused_record_is_told_whole_as_valid_json(found):
+    rejected = Movies.from_records(found).rejected.to_pylist()
+    for one in rejected:
+        told = json.loads(one["record"], parse_constant=pytest.fail)
+        assert one["reason"]
+        if isinstance(found[one["row"]], dict):
+            assert set(told) == set(found[one["row"]])
+
+
+@given(value=junk)
+def test_a_value_that_is_refused_costs_its_own_record_only(value):
+    movies = Movies.from_records([{"movie_id": 2, "title": "y", "popularity": value}, GOOD])
+    assert movies.table["movie_id"].to_pylist()[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("movie_id", None, "is missing"),
+        ("movie_id", True, "is not an integer"),
+        ("movie_id", "8 62", "is not an integer"),
+        ("movie_id", -1, "is negative"),
+        ("movie_id", 2**63, "is too large for 64 bits"),
+        ("movie_id", Decimal("1e1000000"), "is too large for 64 bits"),
+        ("movie_id", "9" * 5000, "is too large for 64 bits"),
+        ("title", "\u3000\u2028", "is empty"),
+        ("title", 7, "is not text"),
+        ("overview", "\ud800", "holds a lone surrogate, which is no character"),
+        ("overview", float("nan"), "is not text"),
+        ("vote_average", 10.000001, "is outside 0 to 10"),
+        ("vote_average", "7.5", "is not a number"),
+        ("vote_average", float("nan"), "is not a finite number"),
+        ("vote_average", Decimal("10.000000000000000000001"), "is outside 0 to 10"),
+        ("vote_count", 1.5, "is not an integer"),
+        ("popularity", -0.1, "is negative"),
+        ("popularity", Decimal("-1e-400"), "is negative"),
+        ("popularity", 10**400, "is too large for a 64-bit float"),
+        ("genre_ids", 28, "is not a list of genres"),
+        ("genre_ids", [28, "12"], "holds something that is not a genre id"),
+        ("genre_ids", "[" * 100_000, "is text that holds no list of genres"),
+        ("genre_ids", "[__import__('os').getpid()]", "is text that holds no list of genres"),
+        ("adult", "true", "is neither true nor false"),
+        ("adult", 1, "is neither true nor false"),
+    ],
+)
+def test_the_reason_says_what_is_wrong(field, value, reason):
+    (told,) = Movies.from_records([{**GOOD, field: value}]).rejected.to_pylist()
+    assert (told["field"], told["reason"]) == (field, reason)
+
+
+def test_an_id_is_taken_by_the_first_valid_record_that_has_it():
+    found = [
+        {"id": 7},
+        {"id": "7", "title": "first"},
+        {"movie_id": 7.0, "title": "second"},
+        {"id": 8, "title": "other"},
+    ]
+    movies = Movies.from_records(found)
+    assert movies.table["title"].to_pylist() == ["first", "other"]
+    told = movies.rejected.to_pylist()
+    assert [(one["row"], one["movie_id"], one["field"]) for one in told] == [(0, 7, "title"), (2, 7, "movie_id")]
+
+
+def test_an_id_is_taken_across_batches(monkeypatch):
+    monkeypatch.setattr("features.engineering.batch.RECORD_ROWS", 2)
+    movies = Movies.from_records({"movie_id": number, "title": "x"} for number in [5, 3, 4, 3, 5, 6, 1, 6])
+    assert movies.table["movie_id"].to_pylist() == [5, 3, 4, 6, 1]
+    assert movies.rejected["row"].to_pylist() == [3, 4, 7]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_processor_raises_unless_told_to_reject(engine):
+    found = [GOOD, {"movie_id": 2}, {"movie_id": -3, "title": "x"}]
+    with pytest.raises(InvalidMoviesError, match="2 of 3 records are not movies") as raised:
+        AdvancedTMDBPreProcessor(found, backend=engine)
+    assert raised.value.count == 2
+    assert raised.value.problems == ((1, "title", "is missing"), (2, "movie_id", "is negative"))
+    processor = AdvancedTMDBPreProcessor(found, backend=engine, on_invalid="reject")
+    told = columns_of(processor.rejected)
+    assert list(told) == ["row", "movie_id", "field", "reason", "record"]
+    assert (told["row"], told["movie_id"]) == ([1, 2], [2, -3])
+    assert all(len(table) == 1 for table in processor.extract_all_features().values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_rejected_is_an_empty_typed_frame(engine):
+    rejected = AdvancedTMDBPreProcessor([GOOD], backend=engine).rejected
+    assert len(rejected) == 0
+    assert list(columns_of(rejected)) == ["row", "movie_id", "field", "reason", "record"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ten_thousand_bad_records_cost_little_more_than_good_ones(engine):
+    good = sample_movies(10_000)
+    bad = [{**movie, "popularity": -1.0} for movie in good]
+
+    def processor_seconds(records):
+        start = time.process_time()
+        processor = AdvancedTMDBPreProcessor(records, backend=engine, on_invalid="reject")
+        processor.extract_all_features()
+        assert len(processor.rejected) == (len(records) if records is bad else 0)
+        return time.process_time() - start
+
+    # Each bad record is judged value by value and written as JSON; each good one becomes features.
+    assert min(processor_seconds(bad) for _ in range(3)) < 3 * min(processor_seconds(good) for _ in range(3))
+
+
+@pytest.mark.parametrize("given_movies", [{"movie_id": 1}, "movies.csv", b"x", 7, None])
+def test_what_is_no_list_of_records_is_refused_with_the_next_step(given_movies):
+    with pytest.raises(InvalidMoviesError, match=r"read_movies|give a list"):
+        AdvancedTMDBPreProcessor(given_movies, backend=ENGINES[0])
