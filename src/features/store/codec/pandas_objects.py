@@ -77,7 +77,7 @@ def _texts(column: pa.ChunkedArray) -> Objects:
     encoded = column.dictionary_encode()
     if not encoded.num_chunks:
         return np.empty(0, object)
-    texts: Objects = np.array([*encoded.chunk(0).dictionary.to_pylist(), None], dtype=object)  # -1, missing, is the last
+    texts: Objects = np.array([*encoded.chunk(0).dictionary.to_pylist(), None], dtype=object)  # -1 is missing
     codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
     chosen: Objects = texts[np.concatenate(codes)]
     return chosen
