@@ -57,7 +57,7 @@ class FeatureCache:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_size = max_size
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._ttl = ttl_seconds
         self._clock = clock
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class FeatureCache:
                 size=len(self._entries),
                 max_size=self._max_size,
                 bytes=self._bytes,
-                max_bytes=self._max_bytes,
+                max_bytes=self.max_bytes,
                 ttl_seconds=self._ttl,
                 hits=self._hits,
                 misses=self._misses,
@@ -131,14 +131,14 @@ class FeatureCache:
         return value
 
     def _keep(self, key: Hashable, value: Any, size: int) -> None:
-        if size > self._max_bytes:
+        if size > self.max_bytes:
             return
         expires_at = float("inf") if self._ttl is None else self._clock() + self._ttl
         self._entries[key] = _Entry(value, size, expires_at)
         self._bytes += size
         if self._ttl is not None:
             self._ages.append((expires_at, key))
-        while len(self._entries) > self._max_size or self._bytes > self._max_bytes:
+        while len(self._entries) > self._max_size or self._bytes > self.max_bytes:
             _, evicted = self._entries.popitem(last=False)
             self._bytes -= evicted.bytes
             self._evictions += 1

@@ -57,9 +57,17 @@ class TableReader:
         wanted = None if columns is None else tuple(columns)
         if self._cache is None:
             value, _ = self._load(table, wanted)
-        else:
-            value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
-        return self._codec.hand_out(value)
+            return self._codec.give_away(value)
+        size = 0
+
+        def load() -> tuple[Any, int]:
+            nonlocal size
+            value, size = self._load(table, wanted)
+            return value, size
+
+        value = self._cache.get((table.id, wanted), load)
+        too_large_to_keep = size > self._cache.max_bytes
+        return self._codec.give_away(value) if too_large_to_keep else self._codec.hand_out(value)
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         self._verify(table)

@@ -88,7 +88,7 @@ class CodecContract(ABC):
         assert self.differences(self.plain(frame), second) == []
         self.ruin(second)
         assert self.differences(self.plain(frame), self.codec().hand_out(value)) == []
-        kept = self.codec().hand_out(self.codec().read(path, None))
+        kept = self.codec().give_away(self.codec().read(path, None))
         self.ruin(frame)
         assert self.differences(kept, self.codec().hand_out(value)) == []
 

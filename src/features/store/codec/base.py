@@ -80,6 +80,10 @@ class Codec(ABC, Generic[Value]):
     def hand_out(self, value: Value) -> Any:
         """A frame that its receiver may ruin without harm to ``value``."""
 
+    def give_away(self, value: Value) -> Any:
+        """As ``hand_out``, for a value that nobody will ask for again: what it holds may be given away."""
+        return self.hand_out(value)
+
     @abstractmethod
     def size(self, value: Value) -> int:
         """Bytes of memory that ``value`` holds."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -24,30 +23,30 @@ _NOTE_AT_MOST = 16 << 20
 class Decoded:
     """A file's columns, and frames made of them.
 
-    The first frame is built from the Arrow table, and is all that a read without cache needs. Whoever asks again has a
-    cache: then one frame is kept in place of the table, and deep copies of it go out, which is several times cheaper
+    The first frame is kept in place of the Arrow table, and deep copies of it go out, which is several times cheaper
     than building. Columns whose objects a deep copy would share (lists, arrays, categories) are built every time.
     """
 
-    __slots__ = ("_asked", "_source", "bytes")
+    __slots__ = ("_source", "bytes")
 
     def __init__(self, table: pa.Table) -> None:
         self._source: pa.Table | pd.DataFrame = table
-        self._asked = False
         self.bytes = int(table.get_total_buffer_size())
 
     def frame(self) -> pd.DataFrame:
-        """A frame that shares nothing that can be changed."""
+        """A frame that shares nothing that can be changed, neither with this nor with other frames of it."""
         source = self._source
         if isinstance(source, pd.DataFrame):
             return _copy(source)
-        frame = _frame(source)
-        if not self._asked:
-            self._asked = True
-        elif not any(map(_holds_objects, frame.dtypes)):
-            self._source = frame
-            return _copy(frame)
-        return frame
+        if _shared_by_copies(source):
+            return _frame(source)
+        self._source = frame = _frame(source)
+        return _copy(frame)
+
+    def last_frame(self) -> pd.DataFrame:
+        """The same for a caller who is the last to ask: without a copy where that can be saved."""
+        source = self._source
+        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source)
 
 
 class PandasCodec(Codec[Decoded]):
@@ -86,6 +85,10 @@ class PandasCodec(Codec[Decoded]):
         """See ``Codec.hand_out``."""
         return value.frame()
 
+    def give_away(self, value: Decoded) -> pd.DataFrame:
+        """See ``Codec.give_away``."""
+        return value.last_frame()
+
     def size(self, value: Decoded) -> int:
         """See ``Codec.size``: of the Arrow table, which a kept frame without Python objects is as large as."""
         return value.bytes
@@ -101,7 +104,7 @@ def _note(frame: pd.DataFrame, notes: Mapping[Any, Any], table: str) -> str:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    note = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
+    note = _whole_note(table)
     columns = {
         name: _series(decode(column, note["columns"].get(name)))
         for name, column in zip(table.column_names, table.columns, strict=True)
@@ -120,5 +123,14 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
-def _holds_objects(dtype: Any) -> bool:
-    return dtype.kind == "O" and isinstance(dtype, (np.dtype, pd.CategoricalDtype))
+def _shared_by_copies(table: pa.Table) -> bool:
+    """Whether a column's objects can be changed and would be shared by deep copies of the frame."""
+    notes = _whole_note(table)["columns"].values()
+    return any(pa.types.is_dictionary(column.type) for column in table.schema) or any(
+        note["kind"] == "categorical" or note.get("of") in {"list", "ndarray"} for note in notes
+    )
+
+
+def _whole_note(table: pa.Table) -> dict[str, Any]:
+    note: dict[str, Any] = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
+    return note
