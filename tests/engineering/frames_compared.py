@@ -33,5 +33,5 @@ def differences(found: list, expected: list, relative: float) -> list:
 
 def same(one, other, relative: float) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=relative, abs_tol=relative)
+        return relative == math.inf or math.isclose(one, other, rel_tol=relative, abs_tol=relative)
     return type(one) is type(other) and one == other

@@ -169,6 +169,8 @@ def _mean(values):
 
 
 NO_DEVIATION = 0
+SMALLEST_DEVIATION = 1e-300
+"""Below this, floats are too coarse to divide by: z-scores are not compared."""
 
 
 def _deviation(values):
@@ -305,7 +307,9 @@ def statistical(movie, fitted):
 def _zscore(value, mean, deviation):
     if value is None:
         return None
-    return float((Fraction(value) - mean) / Fraction(deviation)) if deviation else 0.0
+    if not deviation or deviation < SMALLEST_DEVIATION:
+        return 0.0
+    return float((Fraction(value) - mean) / Fraction(deviation))
 
 
 def _percentile(value, bins):

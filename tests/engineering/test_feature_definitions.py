@@ -46,8 +46,8 @@ def tolerance(name, fitted):
     deviation = fitted.get(f"{figure}_deviation")
     if figure == name or deviation is None or deviation is oracle.NO_DEVIATION:
         return 1e-9
-    if deviation < 1e-300:
-        return math.inf  # no float holds such a deviation: any number will do
+    if deviation < oracle.SMALLEST_DEVIATION:
+        return math.inf
     return max(1e-9, 2**-52 * float(fitted[f"{figure}_mean"] / Fraction(deviation)))
 
 

@@ -78,6 +78,8 @@ def _mark_wide_spaces(source: _Bytes, space: npt.NDArray[np.bool_]) -> None:
     """Set ``space`` at every byte of the white space beyond ASCII, which is two or three bytes wide."""
     beyond_ascii = np.flatnonzero(source > 0x7F)
     leads = beyond_ascii[_LEADS[source[beyond_ascii]]]  # only at the first byte of a character do these values stand
+    if not len(leads):
+        return
     for width, codes in _CODES_BY_WIDTH.items():
         at = leads[leads <= len(source) - width]
         found = np.zeros(len(at), np.int32)

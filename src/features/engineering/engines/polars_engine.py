@@ -55,15 +55,9 @@ class PolarsEngine(Engine):
         return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
 
     def _selected(self, movies: pa.Table, built: Sequence[pl.Expr]) -> pl.DataFrame:
-        """The built columns of some movies, beside their ids.
-
-        polars divides where it has one row in hand, and multiplies with the reciprocal where it has more, which may
-        differ in the last bit. So a movie alone is computed as two, and never are rows split off by the streaming
-        engine: a movie's features are the same, to the bit, whatever movies stand around it.
-        """
-        rows = movies if movies.num_rows != 1 else pa.concat_tables([movies, movies])
-        lazy: pl.LazyFrame = self.frame(rows).lazy()
-        return lazy.select(pl.col("movie_id"), *built).collect(engine="in-memory").head(movies.num_rows)
+        """The built columns of some movies, beside their ids."""
+        lazy: pl.LazyFrame = self.frame(movies).lazy()
+        return lazy.select(pl.col("movie_id"), *built).collect(engine="in-memory")
 
     def frame(self, table: pa.Table) -> Frame:
         return pl.from_arrow(table, rechunk=False)

@@ -27,7 +27,7 @@ def _zscore(x: Column, op: Engine, mean: float | None, deviation: float | None) 
     """Deviations from the mean; 0 where there is nothing to deviate from."""
     if mean is None or not deviation:
         return op.constant(x, 0.0)
-    return (x - mean) / deviation
+    return (x - mean) * (1 / deviation)
 
 
 def _rating_percentile(m: Columns, op: Engine, fit: FittedState) -> Column:
@@ -85,6 +85,6 @@ STATISTICAL: tuple[Feature, ...] = (
         "rating_confidence",
         pa.float64(),
         "votes / 100, at most 1",
-        build=lambda m, op, fit: op.minimum(m.votes / _CONFIDENT_VOTES, 1.0),
+        build=lambda m, op, fit: op.minimum(m.votes * (1 / _CONFIDENT_VOTES), 1.0),
     ),
 )

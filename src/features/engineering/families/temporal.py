@@ -26,7 +26,7 @@ def _days_since_release(m: Columns, op: Engine, fit: FittedState) -> Column:
 
 
 def _years_since_release(m: Columns, op: Engine, fit: FittedState) -> Column:
-    return _days_since_release(m, op, fit) / _DAYS_PER_YEAR
+    return _days_since_release(m, op, fit) * (1 / _DAYS_PER_YEAR)
 
 
 def _is_recent(m: Columns, op: Engine, fit: FittedState) -> Column:
