@@ -44,6 +44,9 @@ def _column(left: Any, right: Any) -> str | None:
         zones = left.dtype.tz, right.dtype.tz
         if type(zones[0]) is not type(zones[1]) or repr(zones[0]) != repr(zones[1]):
             return f"time zone {zones[0]!r} became {zones[1]!r}"
+        # As instants: pandas holds moments, of the year 0 for one, that it cannot write out.
+        left, right = (column.to_numpy(f"datetime64[{column.dtype.unit}]") for column in (left, right))
+        return _values(left.view("i8").tolist(), right.view("i8").tolist())
     if isinstance(left.dtype, pd.CategoricalDtype):
         reason = _categories(left, right)
         if reason:
