@@ -173,3 +173,12 @@ def test_the_environment_names_the_store_and_the_option_wins(
     monkeypatch.setenv("FEATURES_STORE", "elsewhere")
     assert run("ls").code == 0
     assert run("ls", "--store", "nowhere").code == 1
+
+
+def test_the_fidelity_table_knows_two_outcomes(run: Run) -> None:
+    outcome = run("show", "--fidelity")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["BACKEND", "WHAT", "OUTCOME", "NOTE"]
+    assert len(lines) > 50
+    assert all(" exact" in line or " refused " in line for line in lines[1:])

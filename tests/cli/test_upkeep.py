@@ -47,6 +47,17 @@ def test_check_tells_of_files_of_no_version_without_failing(run: Run, store: Pat
     assert "features gc" in outcome.out
 
 
+def test_a_repair_moves_files_aside_and_says_where(run: Run, store: Path) -> None:
+    stray = store / "files" / f"{'0' * 32}.parquet"
+    stray.write_bytes(b"left over")
+    outcome = run("check", "--repair")
+    assert outcome.code == 0
+    assert "lost+found" in outcome.out
+    assert (store / "lost+found" / stray.name).read_bytes() == b"left over"
+    assert not stray.exists()
+    assert "no version" not in run("check").out
+
+
 def test_gc_first_says_what_would_go_then_does_it(run: Run, store: Path) -> None:
     promised = run("gc", "--keep-last", 1, "--dry-run", "--json").json
     assert (promised["versions"], promised["files"], promised["dry_run"]) == (1, 5, True)

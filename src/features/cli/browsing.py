@@ -68,11 +68,29 @@ def log(group: Group, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = Fals
     )
 
 
+def _show_fidelity(wanted: bool) -> None:
+    """Print what each installed library's frames may hold: what comes back exactly, and what is refused and why."""
+    if wanted:
+        from features.testing.fidelity import fidelity_rows
+
+        print_table(
+            {"backend": "left", "what": "left", "outcome": "left", "note": "left"},
+            ((row.backend, row.what, row.outcome, row.note) for row in fidelity_rows()),
+        )
+        raise typer.Exit
+
+
 def show(
     group: Group,
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table of it.")] = None,
     version: Version = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many first rows to show.")] = 3,
+    _fidelity: Annotated[
+        bool,
+        typer.Option(
+            "--fidelity", is_eager=True, callback=_show_fidelity, help="Show what any frame may hold, and exit."
+        ),
+    ] = False,
     store: StoreFolder = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +101,7 @@ def show(
     \b
     Example:  features show movies --store store
               features show movies temporal --version 1 --rows 5 --store store
+              features show --fidelity
     """
     with existing_store(store) as opened:
         if table is None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 def check(
     deep: Annotated[bool, typer.Option("--deep", help="Also read every file and compare its digest.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Move damaged files, and those of no version, into lost+found.")
+    ] = False,
     store: StoreFolder = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +33,7 @@ def check(
     Example:  features check --deep --store store
     """
     with existing_store(store) as opened:
-        report = opened.check(deep=deep)
+        report = opened.check(deep=deep, repair=repair)
     if as_json:
         print_json({"ok": report.ok, **asdict(report)})
     else:
@@ -49,7 +52,9 @@ def _print_report(report: CheckReport, store: Path) -> None:
     looked = "sizes and digests" if report.deep else "sizes"
     found = counted(len(report.problems), "problem") if report.problems else "all is well"
     say(f"{counted(report.files, 'file')}, {size_text(report.bytes)}, {looked} compared: {found}")
-    if report.orphans:
+    if report.quarantined:
+        say(f"Moved {counted(len(report.quarantined), 'file')} to {Path(report.quarantined[0]).parent}")
+    elif report.orphans:
         left = counted(len(report.orphans), "file")
         say(f"{left} more, of no version: harmless, and removed by features gc --store {store}")
     if report.problems:
