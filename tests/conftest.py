@@ -12,8 +12,8 @@ _SLOW_MACHINES = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(
     "dev",
-    max_examples=25,
-    stateful_step_count=15,
+    max_examples=12,
+    stateful_step_count=12,
     deadline=None,
     suppress_health_check=_SLOW_MACHINES,
     print_blob=True,
