@@ -11,214 +11,30 @@ sync the table may be gone, or damaged, after a power cut. ``--backend`` has no 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from measuring import Report, settings_from  # first: it finds a clone's src
+from peer_libraries import PEERS, OnPandas, OnPolars, Peer
 from side_by_side import Rounds
 from store_sizes import QUICK_SIZES, Size
-from tables import equal, random_floats
+from tables import random_floats
 
 # isort: split
-from features import FeatureStoreConfig, SimpleFeatureStore
-from features.frames import Backend, Frame
+from features.frames import Frame
 
 SIZES = (Size(50, 4, 30), Size(10_000, 31, 20), Size(1_000_000, 31, 4))
 SYNCS = ("fsync", "fdatasync", "sync_file_range", "msync")
 SAME_WEIGHT, LARGE = 10_000, 1_000_000
 """Rows from which a save must be clearly faster than any that syncs, and where one that does not may be ahead."""
-
-
-class Peer(ABC):
-    """One library's way to keep a table under a name and to give it back."""
-
-    name: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]]
-    frames: ClassVar[Backend]
-    versions: ClassVar[bool] = True
-    """Whether it is a store; plain files are the floor, not a choice between stores."""
-
-    @abstractmethod
-    def __init__(self, folder: Path) -> None: ...
-
-    @abstractmethod
-    def save(self, frame: Any) -> None:
-        """Keep the frame in place of the last one."""
-
-    @abstractmethod
-    def load(self) -> Frame:
-        """The frame kept last."""
-
-
-class OnPolars(Peer):
-    """This library, with polars frames."""
-
-    name = "ours on polars"
-    needs = ("polars",)
-    frames = "polars"
-
-    def __init__(self, folder: Path) -> None:
-        self._store = SimpleFeatureStore(FeatureStoreConfig(folder, backend=self.frames, cache_enabled=False))
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        self._store.save_features("group", {"table": frame})
-
-    def load(self) -> Frame:
-        """See ``Peer.load``: without the cache."""
-        return self._store.get_features(["table"], "group")["table"]
-
-
-class OnPandas(OnPolars):
-    """This library, with pandas frames."""
-
-    name = "ours on pandas"
-    needs = ("pandas",)
-    frames = "pandas"
-
-
-class ArcticDB(Peer):
-    """ArcticDB on LMDB."""
-
-    name = "ArcticDB"
-    needs = ("arcticdb", "pandas")
-    frames = "pandas"
-
-    def __init__(self, folder: Path) -> None:
-        import arcticdb
-
-        self._library = arcticdb.Arctic(f"lmdb://{folder}").get_library("library", create_if_missing=True)
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        self._library.write("table", frame)
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        return self._library.read("table").data
-
-
-class Delta(Peer):
-    """Delta Lake, through delta-rs and polars' own function for it."""
-
-    name = "Delta"
-    needs = ("deltalake", "polars")
-    frames = "polars"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        import deltalake
-
-        deltalake.write_deltalake(self._folder, frame, mode="overwrite")
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        import polars as pl
-
-        return pl.read_delta(self._folder)
-
-
-class Lance(Peer):
-    """Lance, through its own reader and writer of Arrow tables."""
-
-    name = "Lance"
-    needs = ("lance", "polars")
-    frames = "polars"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        import lance
-
-        lance.write_dataset(frame.to_arrow(), self._folder, mode="overwrite" if self._folder.exists() else "create")
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        import lance
-        import polars as pl
-
-        return pl.from_arrow(lance.dataset(self._folder).to_table())
-
-
-class DuckDB(Peer):
-    """A table in a DuckDB file."""
-
-    name = "DuckDB"
-    needs = ("duckdb", "polars")
-    frames = "polars"
-
-    def __init__(self, folder: Path) -> None:
-        import duckdb
-
-        folder.mkdir(parents=True)
-        self._connection = duckdb.connect(folder / "tables.duckdb")
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        self._connection.register("given", frame)
-        self._connection.execute("CREATE OR REPLACE TABLE kept AS SELECT * FROM given")
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        import polars as pl
-
-        return pl.DataFrame(self._connection.sql("SELECT * FROM kept"))
-
-
-class PlainPolars(Peer):
-    """A Parquet file, written over the last one."""
-
-    name = "plain polars file"
-    needs = ("polars",)
-    frames = "polars"
-    versions = False
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        self._path = folder / "table.parquet"
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        frame.write_parquet(self._path)
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        import polars as pl
-
-        return pl.read_parquet(self._path)
-
-
-class PlainPandas(PlainPolars):
-    """The same by pandas."""
-
-    name = "plain pandas file"
-    needs = ("pandas",)
-    frames = "pandas"
-
-    def save(self, frame: Any) -> None:
-        """See ``Peer.save``."""
-        frame.to_parquet(self._path)
-
-    def load(self) -> Frame:
-        """See ``Peer.load``."""
-        import pandas as pd
-
-        return pd.read_parquet(self._path)
-
-
-PEERS: tuple[type[Peer], ...] = (OnPolars, OnPandas, ArcticDB, Delta, Lance, DuckDB, PlainPolars, PlainPandas)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with settings.folder() as folder:
         report = Report("peers", settings, questions, folder)
         here = [peer for peer in PEERS if _is_installed(peer)]
-        synced = {peer.name for peer in here if _syncs(report, peer)}
+        synced = {peer.name for peer in here if _syncs(report, peer)} if _can_trace() else {peer.name for peer in here}
         for size in QUICK_SIZES if settings.quick else SIZES:
             compare(report, folder / f"{size.rows}", size, here, synced)
     return report.finish()
@@ -242,17 +58,24 @@ def _is_installed(peer: type[Peer]) -> bool:
     missing = [package for package in peer.needs if importlib.util.find_spec(package) is None]
     if missing:
         print(f"  {peer.name} is left out: {', '.join(missing)} is not installed")
+    elif not issubclass(peer, OnPolars):
+        print(f"  {peer.name}: {peer.distribution} {metadata.version(peer.distribution)}")
     return not missing
 
 
 # --- whether a save is synced ---------------------------------------------------------------------------------------
 
 
-def _syncs(report: Report, peer: type[Peer]) -> bool:
-    """Whether every save asks the system to write what it saved; taken for granted where that cannot be seen."""
-    if shutil.which("strace") is None:
-        print(f"  strace is not installed: that {peer.name} syncs its saves is taken for granted")
+def _can_trace() -> bool:
+    strace = shutil.which("strace")
+    if strace and not subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True, check=False).returncode:  # noqa: S603
         return True
+    print("  strace is not installed or not allowed here: that everybody syncs what was saved is taken for granted")
+    return False
+
+
+def _syncs(report: Report, peer: type[Peer]) -> bool:
+    """Whether every save asks the system to write what it saved."""
     calls = report.measured(f"{peer.name}: syncs for each save", "calls", (_traced(peer, 6) - _traced(peer, 1)) / 5)
     return calls.median >= 1
 
@@ -261,14 +84,15 @@ def _traced(peer: type[Peer], saves: int) -> int:
     """The syncs of a process that saves so many times."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "calls")
-        work = f"import peers; peers.save_often(peers.{peer.__name__}, {saves}, {folder + '/data'!r})"
+        work = f"import peers; peers.save_often({peer.__name__!r}, {saves}, {folder + '/data'!r})"
         command = ["strace", "-f", "-e", f"trace={','.join(SYNCS)}", "-o", str(log), sys.executable, "-c", work]
         subprocess.run(command, cwd=Path(__file__).parent, check=True, capture_output=True)  # noqa: S603
         return len(re.findall(rf"\b(?:{'|'.join(SYNCS)})\(", log.read_text(encoding="utf-8")))
 
 
-def save_often(peer: type[Peer], saves: int, folder: str) -> None:
-    """What is done under strace."""
+def save_often(name: str, saves: int, folder: str) -> None:
+    """What is done under strace, by the class of this name."""
+    (peer,) = (each for each in PEERS if each.__name__ == name)
     frame = random_floats(peer.frames, 10_000, 30)
     one = peer(Path(folder))
     for _ in range(saves):
@@ -292,7 +116,7 @@ def compare(report: Report, folder: Path, size: Size, here: Sequence[type[Peer]]
             {_saving(name): _bound(peer.save, frames[peer.frames]) for name, peer in peers.items()}, settle=True
         )
         for name, peer in peers.items():  # the first load, which has to check or to find things
-            changed[name] += not equal(peer.load(), frames[peer.frames])
+            changed[name] += not _same(peer.load(), frames[peer.frames])
         rounds.turn({_loading(name): peer.load for name, peer in peers.items()})
     for name, times in rounds.times.items():
         report.measured(f"{size}: {name}", "ms", *times)
@@ -331,6 +155,13 @@ def _others(here: Sequence[type[Peer]]) -> list[type[Peer]]:
 
 def _ours(changed: dict[str, int]) -> int:
     return sum(count for name, count in changed.items() if name in {OnPolars.name, OnPandas.name})
+
+
+def _same(one: Frame, other: Frame) -> bool:
+    """Whether values, dtypes and column names are the same, however pandas has grouped the columns in memory."""
+    if list(one.columns) != list(other.columns):
+        return False
+    return all(one[name].dtype == other[name].dtype and one[name].equals(other[name]) for name in one.columns)
 
 
 def _saving(name: str) -> str:
