@@ -124,7 +124,9 @@ def a_million(report: Report, million: int, many: int) -> None:
         f"{million:,} movies from Parquet", "µs a movie", *(1e6 * one[0] / million for _, one in runs)
     )
     peak = report.measured(f"memory at the peak, {million:,} movies", "MB", *(one[1] for _, one in runs))
-    report.require(f"{million:,} movies from Parquet, time a movie", all_.median / few.median, "<", 1.1, "times")
+    # The runs are seconds apart: on a machine with other work only the least disturbed of each can be compared.
+    ratio = min(all_.values) / min(few.values)
+    report.require(f"{million:,} movies from Parquet, time a movie, the fastest runs", ratio, "<", 1.1, "times")
     report.require(f"memory of the whole process at {million:,} movies", peak.median, "<", 1300, "MB")
 
 

@@ -31,7 +31,7 @@ TYPE_NAMES: dict[pa.DataType, str] = {
 """The types that a feature may have, and what ``describe()`` calls them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a declaration is itself, and equal to no other
 class Feature:
     """One column of one feature table, declared once for every engine.
 

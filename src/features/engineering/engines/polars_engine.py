@@ -6,6 +6,7 @@ once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import polars as pl
 import pyarrow as pa
@@ -46,11 +47,9 @@ class PolarsEngine(Engine):
     def transform(
         self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
     ) -> dict[str, Frame]:
-        columns = Columns(pl.col)
-        features = [feature for family in families.values() for feature in family]
-        built = [_built(feature, columns, self, fit) for feature in features]
+        built, used = _expressions(tuple(feature for family in families.values() for feature in family), fit)
         parts = [movies.slice(start, SLICE_ROWS) for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)]
-        slices = [self._selected(with_scans(part, columns.asked_for), built) for part in parts]
+        slices = [self._selected(with_scans(part, used), built) for part in parts]
         wide = pl.concat(slices, rechunk=False)
         return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
 
@@ -94,7 +93,7 @@ class PolarsEngine(Engine):
         return date.to_physical()
 
     def has_genre(self, genres: pl.Expr, *ids: int) -> pl.Expr:
-        return (genres & pl.lit(sum(GENRE_BITS[one] for one in set(ids)), dtype=pl.Int32)) != 0
+        return (genres & sum(GENRE_BITS[one] for one in set(ids))) != 0
 
     def genre_count(self, genres: pl.Expr) -> pl.Expr:
         return genres.bitwise_count_ones()
@@ -126,6 +125,13 @@ _DATE_PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 }
 
 
+@lru_cache(maxsize=16)
+def _expressions(features: tuple[Feature, ...], fit: FittedState) -> tuple[list[pl.Expr], frozenset[str]]:
+    """What to select for these features, and the columns needed: for one movie, making it is half of the work."""
+    columns, op = Columns(pl.col), PolarsEngine()
+    return [_built(feature, columns, op, fit) for feature in features], columns.asked_for
+
+
 def _built(feature: Feature, columns: Columns, op: PolarsEngine, fit: FittedState) -> pl.Expr:
     expression = feature.build(columns, op, fit)
     if not isinstance(expression, pl.Expr):
@@ -148,6 +154,6 @@ def _declared(column: pl.Series, feature: Feature) -> pl.Series:
     same_kind = found in (wanted, pl.Null) or (found.is_integer() and wanted.is_numeric())
     check_declared(feature, found, same_kind=same_kind, nulls=column.null_count())
     try:
-        return column.cast(wanted).alias(feature.name)
+        return (column if found == wanted else column.cast(wanted)).alias(feature.name)
     except pl.exceptions.PolarsError as error:
         raise out_of_range(feature, error) from error
