@@ -27,6 +27,20 @@ SEQUELS = [
 ]  # fmt: skip
 
 
+# One movie a day on either side of where flags change, and a rating and a popularity on each side of each tier.
+_DAYS = [1, 0, -1, -1825, -1826, -1827, -9131, -9132]
+_DAYS += [-300 - 31 * month for month in range(12)]
+_RATINGS = [4.999, 5, 5.999, 6, 6.999, 7, 7.999, 8, 10, 0, 0.05, 0.04]
+_POPULARITIES = [4.99, 5, 19.99, 20, 49.99, 50, 99.99, 100]
+_ROMANS = "i ii iii iv v vi vii viii ix x xi iiii".split()  # noqa: SIM905 - reads better
+BOUNDARIES = [
+    {"movie_id": row, "title": f"X {_ROMANS[row % 12]}", "release_date": AS_OF + dt.timedelta(days=days)}
+    | {"vote_average": _RATINGS[row % 12], "popularity": _POPULARITIES[row % 8], "vote_count": row * 5 + 1}
+    for row, days in enumerate(_DAYS)
+]
+BOUNDARIES += [{"movie_id": 100 + row, "title": f"Part {roman}"} for row, roman in enumerate(_ROMANS)]
+
+
 def assert_as_defined(tables, accepted, fitted, as_of):
     expected = [oracle.features(movie, fitted, as_of) for movie in accepted]
     ids = [movie["movie_id"] for movie in accepted]
@@ -54,6 +68,7 @@ def tolerance(name, fitted):
 @pytest.mark.parametrize("engine", ENGINES)
 @given(records=movies())
 @example(records=[])
+@example(records=BOUNDARIES)
 @example(records=[{"movie_id": row, "title": title} for row, title in enumerate(SEQUELS)])
 def test_every_feature_is_what_the_catalogue_defines(engine, records):
     accepted, refused = oracle.sift(records)
