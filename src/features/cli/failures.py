@@ -64,6 +64,7 @@ class TellingGroup(TyperGroup):
             if type(error).__name__ != "PanicException":  # polars' bugs arrive as one, outside of Exception
                 raise
             code = tell(error, as_json="--json" in typed)
+        _let_output_leave()
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
@@ -126,6 +127,14 @@ def _misuse(error: Any) -> str:
     said = error.format_message().rstrip(".").replace("\n", " ").replace("Value error, ", "")
     path = error.ctx.command_path if error.ctx else "features"
     return f"{said[:1].lower()}{said[1:]}; see {path} --help"
+
+
+def _let_output_leave() -> None:
+    """Flush what an error left in the buffer; where that is the error, it has been told already."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
 
 
 def _drop_output() -> None:
