@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 import sys
 import time
 from collections import Counter
@@ -158,6 +159,7 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     backend = cast("Backend | None", order.backend and order.backend.value)
     config = FeatureStoreConfig(order.store, backend=backend, compression=order.compression.value, cache_enabled=False)
     engine_named(config.frames())
+    signal.siginterrupt(signal.SIGINT, True)  # polars, once loaded, has a blocked read go on after Ctrl-C
     check_name(order.group, "group")
     refuse_file(order.store)
     movies = order.source.read(progress)

@@ -5,7 +5,9 @@ Functions over the two ports, so that any catalog and any storage are looked aft
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from features.store.storage.base import Storage
 from features.store.versions import CheckReport, GcReport, Problem, TableFile
 
 _ATTEMPTS = 8
+_DELETING_THREADS = 8
 
 
 def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> CheckReport:
@@ -55,8 +58,8 @@ def collect(
     swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
     if not dry_run:
-        for file in doomed:
-            storage.delete(file)
+        with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
+            deque(threads.map(storage.delete, doomed), maxlen=0)
     return GcReport(
         versions=swept.versions,
         files=len(doomed),

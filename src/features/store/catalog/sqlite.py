@@ -8,7 +8,9 @@ lost no acknowledged commit, where a deleted journal lost one in every cut and `
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,9 @@ from features.errors import BusyError, CorruptFileError, FeatureStoreError, Stor
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+
+_PAUSE = (0.0002, 0.001)
+"""Seconds between two attempts to become the writer: about as long as a commit of another process takes."""
 
 
 def journal_mode(release: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
@@ -75,11 +80,27 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is the only writer from its first moment; rolled back unless the block commits it."""
         with self._borrowed() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             try:
                 yield connection
             finally:
                 _end(connection)
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Become the only writer. SQLite's own wait sleeps up to 0.1 s at a time, by which some never get a turn."""
+        deadline = time.monotonic() + self.timeout
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if _code(error) not in _BUSY or time.monotonic() >= deadline:
+                        raise
+                time.sleep(random.uniform(*_PAUSE))  # noqa: S311  # not a secret: neighbours must not keep step
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
@@ -103,7 +124,7 @@ class Database:
 
     def translated(self, error: sqlite3.Error) -> FeatureStoreError:
         """The store's error for one of SQLite's, with the catalog's place and the next step."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code in _BUSY:
             return BusyError(
                 f"the catalog {self.path} stayed locked by other writers for {self.timeout:g} s; "
@@ -126,6 +147,11 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._pool.dispose()
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for errors of Python's module itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _end(connection: sqlite3.Connection) -> None:

@@ -44,13 +44,8 @@ class PolarsCodec(Codec[pl.DataFrame]):
             raise refused(
                 table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pl.DataFrame(…)"
             )
-        check_column_names(value.columns, table)
-        for name, dtype in value.schema.items():
-            try:
-                _check(dtype)
-            except Refusal as refusal:
-                raise refused(table, name, dtype, f"{dtype} cannot be stored: {refusal}") from refusal
-        return Prepared(self, value, _arrow_schema(value), value.height)
+        schema = _storable_schema(value, table)
+        return Prepared(self, value, schema, value.height)
 
     def write(self, value: pl.DataFrame, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
@@ -74,6 +69,27 @@ class PolarsCodec(Codec[pl.DataFrame]):
         return int(value.estimated_size())
 
 
+@lru_cache(maxsize=256)
+def _plain_schema(columns: tuple[str, ...], dtypes: tuple[pl.DataType, ...]) -> pa.Schema:
+    """The Arrow schema of plain columns; cached, since frames of one kind are saved again and again."""
+    return _arrow_schema(pl.DataFrame(schema=dict(zip(columns, dtypes, strict=True))))
+
+
+def _storable_schema(frame: pl.DataFrame, table: str) -> pa.Schema:
+    """The Arrow schema that other libraries will see, of a frame all of whose columns can be stored."""
+    check_column_names(frame.columns, table)
+    plain = True
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if dtype.base_type() in _PLAIN:
+            continue
+        plain = False
+        try:
+            _check(dtype)
+        except Refusal as refusal:
+            raise refused(table, name, dtype, f"{dtype} cannot be stored: {refusal}") from refusal
+    return _plain_schema(tuple(frame.columns), tuple(frame.dtypes)) if plain else _arrow_schema(frame)
+
+
 def _collected(frame: Any, table: str) -> pl.DataFrame:
     if not isinstance(frame, pl.LazyFrame):
         return frame  # type: ignore[no-any-return]
@@ -89,9 +105,7 @@ def _read(source: Any, columns: list[str] | None = None) -> pl.DataFrame:
 
 
 def _check(dtype: pl.DataType) -> None:
-    """Refuse a dtype that does not come back as itself, or that leaves the file unreadable to other libraries."""
-    if dtype.base_type() in _PLAIN:
-        return
+    """Refuse a dtype, none of the plain ones, that does not come back as itself or that others could not read."""
     if "Object" in repr(dtype):  # at whatever depth; writing one could take the interpreter down
         raise Refusal("Python objects have no Parquet type; convert them to text or numbers")
     if "\\x00" in repr(dtype):
