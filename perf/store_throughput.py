@@ -4,10 +4,8 @@ Three tables of random floats, from small to large, are saved and loaded again a
 return, when the data survives a power cut. The load after it is the first of a new file: the cache does not have it,
 its digest is compared and it is decoded. The load after that comes from the cache. The system's page cache is warm.
 
-Then the store takes turns with what it is made of, at three more sizes: the library's own Parquet writer with a sync
-of file and folder and a bare commit, and its own reader; with one thread or process and many; and with a store of ten
-versions or groups and one of ten thousand. Without ``--backend`` the first parts are measured on each library that is
-installed, the last two on the default one.
+Without ``--backend`` each library that is installed is measured. How near all this is to the least that it can cost is
+what ``store_limits.py`` asks.
 """
 
 from __future__ import annotations
@@ -17,9 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import MB, Measurement, Report, milliseconds, settings_from  # first: it finds a clone's src
-from store_crowd import compare_crowds
-from store_growth import compare_growth
-from store_sizes import compare_cached, compare_sizes
 from tables import equal, random_floats
 
 # isort: split
@@ -38,19 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "How many megabytes a second are saved durably, and how long does a save take?",
         "How many megabytes a second are loaded, the first time and from the cache?",
         "Does every table come back equal?",
-        "How much longer than the bare writer and a commit takes a save, and a load than the bare reader?",
-        "How much more do eight threads or four processes save than one, and does any of them wait for long?",
-        "What do ten thousand versions, or groups, cost a save, a load, opening and collection?",
     )
     with settings.folder() as folder:
         report = Report("store_throughput", settings, questions, folder)
         for backend in settings.backends:
             three_tables(report, folder / backend, backend, quick=settings.quick)
-            changed = compare_sizes(report, folder, backend, quick=settings.quick)
-            report.require(f"{backend}: tables that came back changed from a size", changed, "==", 0, "tables")
-            compare_cached(report, folder, backend, quick=settings.quick)
-        compare_crowds(report, folder, settings.backend, quick=settings.quick)
-        compare_growth(report, folder, settings.backend, quick=settings.quick)
     return report.finish()
 
 

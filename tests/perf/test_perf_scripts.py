@@ -16,7 +16,8 @@ from tests.perf.conftest import PERF, Run
 
 SCRIPTS = {
     "feature_generation": "feature generation at 100 movies",
-    "store_throughput": "catalog, bytes for each version",
+    "store_throughput": "pandas: saving the three tables",
+    "store_limits": "catalog, bytes for each version",
     "concurrent_access": "8 threads, one store: acknowledged saves lost or changed",
     "stability": "saves and loads that failed after the disk was back",
     "memory_growth": "tables alive after collection",
