@@ -164,7 +164,9 @@ def test_an_interrupt_ends_with_one_sentence_and_130() -> None:
     with Terminal("build", "-", stdin=subprocess.PIPE) as terminal:
         terminal.wait_for("reading movies")
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.ended() == 130
+        # Where the interrupt meets Python executing a string, as imports do, Python leaves by the signal in the end:
+        # a shell shows 130 either way.
+        assert terminal.ended() in {130, -signal.SIGINT}
     assert "error: interrupted" in terminal.shown
     assert "Traceback" not in terminal.shown
     assert not Path("store").exists()

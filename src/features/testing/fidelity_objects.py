@@ -96,7 +96,7 @@ _REFUSED: dict[str, Sequence[Any]] = {
     "np.float64 NaN among str": ["a", np.float64("nan")],
     "np.bool": [np.True_],
     "np.datetime64": [np.datetime64("2024-01-01")],
-    "np.datetime64 NaT": [np.datetime64("NaT")],
+    "np.datetime64 NaT": [np.datetime64("NaT", "ns")],
     "a subclass of str": [_Text("a")],
     "a subclass of int": [_Whole(1)],
     "a subclass of float": [_Real(1)],

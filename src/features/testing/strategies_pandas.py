@@ -51,7 +51,9 @@ _ANYTHING = st.one_of(
     st.tuples(st.integers()),
     st.frozensets(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
-    st.sampled_from([np.int64(1), np.float64(1.5), np.str_("a"), np.True_, np.datetime64("NaT"), pd.Timestamp(0), int]),
+    st.sampled_from(
+        [np.int64(1), np.float64(1.5), np.str_("a"), np.True_, np.datetime64("NaT", "ns"), pd.Timestamp(0), int]
+    ),
     st.lists(st.none() | st.integers() | st.floats() | st.text(max_size=2), max_size=2),
 )
 
