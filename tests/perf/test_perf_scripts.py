@@ -98,6 +98,6 @@ def test_a_profile_that_left_an_empty_file_is_a_failure(
     assert "FAIL  stability.peak.html is missing or empty" in capsys.readouterr().out
 
 
-def test_every_script_is_profiled(memray_profiles: object) -> None:
-    assert set(memray_profiles.SCRIPTS) == set(SCRIPTS)
+def test_every_script_of_the_users_criteria_is_profiled(memray_profiles: object) -> None:
+    assert set(memray_profiles.SCRIPTS) == set(SCRIPTS) - {"store_limits"}
     assert all((PERF / f"{script}.py").is_file() for script in SCRIPTS)

@@ -8,7 +8,9 @@ import os
 import pickle
 import shutil
 import sqlite3
+import subprocess
 import sys
+import textwrap
 import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -298,6 +300,25 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreClosedError):
         store.list_feature_groups()
+
+
+def test_a_store_that_is_forgotten_closes_its_connections(tmp_path: Path) -> None:
+    code = f"""
+        import gc, warnings
+        from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+        warnings.simplefilter("error")
+        for _ in range(3):
+            store = SimpleFeatureStore(FeatureStoreConfig({str(tmp_path)!r}, backend="pyarrow"))
+            store.list_feature_groups()
+        del store
+        gc.collect()
+        last = SimpleFeatureStore(FeatureStoreConfig({str(tmp_path)!r}, backend="pyarrow"))
+        last.list_feature_groups()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_store_is_pickled_as_its_configuration(store: SimpleFeatureStore) -> None:

@@ -68,11 +68,11 @@ class SqlCatalog(Catalog):
     """One SQLite database, opened with ``SqlCatalog.open``; shared by any number of threads and processes."""
 
     def __init__(self, path: Path, *, timeout: float) -> None:
+        self._watch: sqlite3.Connection | None = None
+        self._watch_lock = Lock()
         self._database = Database(path, timeout=timeout)
         self._queue = CommitQueue(self._commit_together, timeout=timeout)
         self._schemas: dict[bytes, pa.Schema] = {}
-        self._watch: sqlite3.Connection | None = None
-        self._watch_lock = Lock()
         self._seen = 0
         self._latest: dict[str, Snapshot] = {}
 
@@ -195,6 +195,10 @@ class SqlCatalog(Catalog):
                 self._watch.close()
                 self._watch = None
         self._database.close()
+
+    def __del__(self) -> None:
+        # Most stores are never closed by their users: their connections should not wait for the collector to do it.
+        self.close()
 
     # --- committing -------------------------------------------------------------------------------------------------
 
