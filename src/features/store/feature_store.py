@@ -86,7 +86,9 @@ class SimpleFeatureStore(Generic[FrameT]):
             )
         self._catalog = catalog
         self._storage = storage
-        self._tables = TableReader(storage, codec_for(config.frames()), self.cache, verify=config.verify_reads)
+        codec = codec_for(config.frames())
+        codec.warm_up()
+        self._tables = TableReader(storage, codec, self.cache, verify=config.verify_reads)
         self._process = os.getpid()
         self._closed = False
 

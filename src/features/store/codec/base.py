@@ -80,6 +80,9 @@ class Codec(ABC, Generic[Value]):
     def hand_out(self, value: Value) -> Any:
         """A frame that its receiver may ruin without harm to ``value``."""
 
+    def warm_up(self) -> None:
+        """Let the library set itself up now, rather than in somebody's first save and load."""
+
     def give_away(self, value: Value) -> Any:
         """As ``hand_out``, for a value that nobody will ask for again: what it holds may be given away."""
         return self.hand_out(value)
