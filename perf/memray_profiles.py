@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     profiles = []
-    for script in given.scripts or SCRIPTS:
+    for script in given.scripts:
         print(f"{script} under memray …", flush=True)
         profile = Profile(script, given.out)
         profiles.append(profile)
@@ -91,13 +91,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scripts", nargs="*", choices=SCRIPTS, metavar="SCRIPT", help="default: all six")
+    parser.add_argument("scripts", nargs="*", default=SCRIPTS, metavar="SCRIPT", help=f"of {', '.join(SCRIPTS)}")
     parser.add_argument("--backend", choices=("pandas", "polars"), help="default: the library's default backend")
     parser.add_argument("--out", type=Path, default=HERE / "out", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="the scripts' small sizes")
     parser.add_argument("--seconds", type=float, default=5, help="how long stability runs (default: %(default)g)")
     parser.add_argument("--native", action="store_true", help="follow C, C++ and Rust frames too: slow, large captures")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    # Not left to argparse: of Python 3.11 it holds an absent list to the choices too.
+    if unknown := [script for script in given.scripts if script not in SCRIPTS]:
+        parser.error(f"no script {unknown[0]!r}; there are {', '.join(SCRIPTS)}")
+    return given
 
 
 def take(profile: Profile, given: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sqlite3
 import time
@@ -57,7 +58,8 @@ def test_a_bare_save_leaves_a_file_and_a_committed_row(side_by_side: ModuleType,
         bare.save(frame)
         bare.save(frame)
         assert bare.read().equals(frame)
-        rows = sqlite3.connect(tmp_path / "bare" / "rows.sqlite3").execute("SELECT name FROM files").fetchall()
+        with contextlib.closing(sqlite3.connect(tmp_path / "bare" / "rows.sqlite3")) as connection:
+            rows = connection.execute("SELECT name FROM files").fetchall()
         assert rows == [("00000001.parquet",), ("00000002.parquet",)]
         bare.forget()
         assert not bare.path.exists()
