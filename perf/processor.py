@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "From a list of dicts, validated: how many times faster than a loop over rows is each engine?",
         "Is computing the features as fast as polars expressions written by hand?",
         "How long do 1,000 movies take, and one movie with a given state?",
+        "What does it cost to account for every record, where all of them are refused?",
         "What do a million movies from Parquet take, in memory and per movie?",
     )
     with settings.folder() as folder:
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if HAS_POLARS:
         against_polars_by_hand(report, records, repeats)
         few_movies(report, repeats)
+        refused_records(report, records[:10_000], repeats)
         a_million(report, QUICK_MILLION if settings.quick else MILLION, QUICK_MANY if settings.quick else MANY)
     return report.finish()
 
@@ -112,6 +114,15 @@ def few_movies(report: Report, repeats: int) -> None:
     report.require("one movie with a state on polars", medians["one dict with a state"], "<", 10, "ms")
 
 
+def refused_records(report: Report, good: list[dict[str, Any]], repeats: int) -> None:
+    """Records to feature tables and the account of the refused, where all records are good and where none is."""
+    bad = [{**record, "vote_count": -1} for record in good]
+    works = {"good": lambda: accounted(good), "refused": lambda: accounted(bad)}
+    medians = in_turn(report, works, repeats, f"{len(good):,} dicts to tables and account, polars")
+    ratio = medians["refused"] / medians["good"]
+    report.require("refused records against good ones", ratio, "<", 1.25, "times as long")
+
+
 def a_million(report: Report, million: int, many: int) -> None:
     """Parquet to tables in a process of its own, whose peak the system counts; fewer movies beside it."""
     with tempfile.TemporaryDirectory(prefix="perf-") as folder:
@@ -161,6 +172,12 @@ def from_parquet(path: Path) -> tuple[float, float]:
 def processed(records: list[dict[str, Any]], backend: str) -> dict[str, Any]:
     """What a user calls."""
     return AdvancedTMDBPreProcessor(records, backend=backend, as_of=AS_OF).extract_all_features()
+
+
+def accounted(records: list[dict[str, Any]]) -> tuple[dict[str, Any], Any]:
+    """What a user calls whose records may be bad."""
+    processor = AdvancedTMDBPreProcessor(records, backend="polars", as_of=AS_OF, on_invalid="reject")
+    return processor.extract_all_features(), processor.rejected
 
 
 def transformed(movies: object, state: FittedState) -> dict[str, Any]:

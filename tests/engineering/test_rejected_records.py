@@ -121,6 +121,22 @@ def test_nothing_rejected_is_an_empty_typed_frame(engine):
     assert list(columns_of(rejected)) == ["row", "movie_id", "field", "reason", "record"]
 
 
+def test_a_record_that_holds_itself_is_told_once():
+    endless = {"title": "x"}
+    endless |= {"a": endless, "b": [endless, {"c": endless}]}
+    (told,) = Movies.from_records([endless]).rejected["record"].to_pylist()
+    assert json.loads(told) == {"title": "x", "a": "<dict>", "b": ["<dict>", {"c": "<dict>"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [("plain", '"plain"'), ("千と千尋 \\u", '"千と千尋 \\\\u"'), ("千\ud800", '"\\u5343\\ud800"')],
+)
+def test_characters_are_told_as_they_are_where_they_can_be(text, spelled):
+    (told,) = Movies.from_records([{"title": text}]).rejected["record"].to_pylist()
+    assert told == f'{{"title": {spelled}}}'
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_ten_thousand_bad_records_are_all_told(engine):
     bad = [{**movie, "popularity": -1.0} for movie in sample_movies(10_000)]

@@ -15,26 +15,35 @@ _DEPTH = 20
 """Deeper than any real record; what nests further is described, not written."""
 _LONGEST_INTEGER = 4_000  # bits: Python refuses to spell integers of more than 4,300 digits
 
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+# Twice as fast as the readable form, which is made only of what holds more than ASCII. A record that holds itself ends
+# in RecursionError soon enough without its containers being followed.
+_ASCII = json.JSONEncoder(allow_nan=False, check_circular=False)
+_READABLE = json.JSONEncoder(allow_nan=False, check_circular=False, ensure_ascii=False)
 
 
 def record_json(record: object) -> str:
     """Valid JSON for any object: what JSON cannot say (NaN, dates, bytes, other classes) is said as text."""
     try:
-        text = _ENCODER.encode(record)
+        text = _ASCII.encode(record)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(_plain(record, ()), allow_nan=False)
+    return _readable(record, text) if "\\u" in text else text
+
+
+def _readable(record: object, escaped: str) -> str:
+    """The record with its characters as they are, where they can be encoded: lone surrogates stay escaped."""
+    text = _READABLE.encode(record)
+    try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(record, allow_nan=False)  # lone surrogates, as \\u escapes
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps(_plain(record, _DEPTH), allow_nan=False)
+        return escaped
     return text
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """``value`` made of dicts, lists and scalars that JSON has."""
-    if isinstance(value, np.generic):
-        value = value.item()
+def _plain(value: Any, holders: tuple[int, ...]) -> Any:
+    """``value`` made of dicts, lists and scalars that JSON has; ``holders`` are the ids of what it is nested in."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -45,14 +54,14 @@ def _plain(value: Any, depth: int) -> Any:
         return str(value)
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    if depth and isinstance(value, Mapping):
-        return {_key(key): _plain(item, depth - 1) for key, item in value.items()}
-    if depth and isinstance(value, np.ndarray):
-        value = value.tolist()
-    if depth and isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item, depth - 1) for item in value]
+    if len(holders) < _DEPTH and id(value) not in holders:
+        holders = (*holders, id(value))
+        if isinstance(value, Mapping):
+            return {_key(key): _plain(item, holders) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [_plain(item, holders) for item in value]
     return f"<{type(value).__qualname__}>"
 
 
 def _key(key: object) -> str:
-    return key if isinstance(key, str) else str(_plain(key, 1))
+    return key if isinstance(key, str) else str(_plain(key, ()))
