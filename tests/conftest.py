@@ -8,6 +8,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.integrity.profiles import pytest_terminal_summary
+
+__all__ = ["pytest_generate_tests", "pytest_terminal_summary"]
+
 _SLOW_MACHINES = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(
