@@ -6,7 +6,7 @@ Functions over the two ports, so that any catalog and any storage are looked aft
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from features.store.versions import CheckReport, GcReport, Problem, TableFile
 
 _ATTEMPTS = 8
 _DELETING_THREADS = 8
+_DELETED_ALONE = 16
+"""Files up to which starting threads takes longer than it saves."""
 
 
 def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> CheckReport:
@@ -58,8 +60,7 @@ def collect(
     swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
     if not dry_run:
-        with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
-            deque(threads.map(storage.delete, doomed), maxlen=0)
+        _delete(storage, doomed)
     return GcReport(
         versions=swept.versions,
         files=len(doomed),
@@ -67,6 +68,15 @@ def collect(
         orphans=len(swept.orphans),
         dry_run=dry_run,
     )
+
+
+def _delete(storage: Storage, files: Sequence[str]) -> None:
+    if len(files) <= _DELETED_ALONE:
+        for file in files:
+            storage.delete(file)
+        return
+    with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
+        deque(threads.map(storage.delete, files), maxlen=0)
 
 
 def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage) -> None:
