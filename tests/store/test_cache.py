@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.store.cache import FeatureCache
+from features.store.waiting import Waiting
 
 
-class Clock:
+class Clock(Waiting):
     def __init__(self) -> None:
-        self.now = 0.0
+        self.seconds = 0.0
 
-    def __call__(self) -> float:
-        return self.now
+    def now(self) -> float:
+        return self.seconds
 
 
 def load(value: object, size: int = 1):
@@ -59,11 +60,11 @@ def test_bytes_are_bounded_and_a_giant_is_not_kept() -> None:
 
 def test_an_expired_entry_is_freed_and_loads_again() -> None:
     clock = Clock()
-    cache = FeatureCache(ttl_seconds=10, clock=clock)
+    cache = FeatureCache(ttl_seconds=10, waiting=clock)
     cache.get("k", load("old", 5))
-    clock.now = 9.9
+    clock.seconds = 9.9
     assert cache.get("k", refuse) == "old"
-    clock.now = 10.0
+    clock.seconds = 10.0
     assert cache.get_stats()["bytes"] == 0
     assert cache.get("k", load("new")) == "new"
     stats = cache.get_stats()
@@ -115,11 +116,11 @@ def test_eight_threads_that_want_one_key_load_it_once() -> None:
 )
 def test_it_answers_rightly_and_within_bounds_whatever_is_asked(asked, max_size: int, max_bytes: int) -> None:
     clock = Clock()
-    cache = FeatureCache(max_size=max_size, max_bytes=max_bytes, ttl_seconds=5, clock=clock)
+    cache = FeatureCache(max_size=max_size, max_bytes=max_bytes, ttl_seconds=5, waiting=clock)
     loaded: dict[Hashable, float] = {}
     misses = 0
     for key, size, wait in asked:
-        clock.now += wait
+        clock.seconds += wait
         fresh = False
 
         def make(key=key, size=size):
@@ -130,12 +131,12 @@ def test_it_answers_rightly_and_within_bounds_whatever_is_asked(asked, max_size:
         assert cache.get(key, make) == key
         misses += fresh
         if fresh:
-            loaded[key] = clock.now
-        assert clock.now - loaded[key] < 5, "served too old"
+            loaded[key] = clock.seconds
+        assert clock.seconds - loaded[key] < 5, "served too old"
         stats = cache.get_stats()
         assert stats["size"] <= max_size
         assert 0 <= stats["bytes"] <= max_bytes
     stats = cache.get_stats()
     assert (stats["misses"], stats["hits"]) == (misses, len(asked) - misses)
-    clock.now += 5
+    clock.seconds += 5
     assert cache.get_stats()["size"] == cache.get_stats()["bytes"] == 0

@@ -8,12 +8,12 @@ the least recently used first.
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypedDict
+
+from features.store.waiting import STANDARD, Signal, Waiting
 
 
 class CacheStats(TypedDict):
@@ -38,6 +38,21 @@ class _Entry:
     expires_at: float
 
 
+@dataclass(slots=True)
+class _Load:
+    """A load under way, for the threads that wait for it."""
+
+    over: Signal
+    value: Any = None
+    error: BaseException | None = None
+
+    def result(self) -> Any:
+        self.over.wait()
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 class FeatureCache:
     """A bounded cache that loads each key once, however many threads ask for it at the same time.
 
@@ -45,7 +60,7 @@ class FeatureCache:
         max_size: most entries to keep, at least 1.
         max_bytes: most bytes to keep; a value larger than that is handed through and not kept.
         ttl_seconds: how long an entry serves; None for as long as it fits.
-        clock: seconds, never going back; for tests.
+        waiting: the clock, and what to wait with for another thread's load.
     """
 
     def __init__(
@@ -54,16 +69,17 @@ class FeatureCache:
         max_size: int = 100,
         max_bytes: int = 1 << 30,
         ttl_seconds: float | None = 3600,
-        clock: Callable[[], float] = time.monotonic,
+        waiting: Waiting = STANDARD,
     ) -> None:
         self._max_size = max_size
         self.max_bytes = max_bytes
         self._ttl = ttl_seconds
-        self._clock = clock
+        self._clock = waiting.now
+        self._wait = waiting
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._ages: deque[tuple[float, Hashable]] = deque()
-        self._loading: dict[Hashable, Future[Any]] = {}
+        self._loading: dict[Hashable, _Load] = {}
         self._bytes = self._hits = self._misses = self._evictions = self._expirations = 0
 
     def get(self, key: Hashable, load: Callable[[], tuple[Any, int]]) -> Any:
@@ -81,8 +97,7 @@ class FeatureCache:
             self._misses += 1
             loading = self._loading.get(key)
             if loading is None:
-                mine: Future[Any] = Future()
-                self._loading[key] = mine
+                mine = self._loading[key] = _Load(self._wait.event())
         if loading is not None:
             return loading.result()
         return self._load(key, load, mine)
@@ -116,18 +131,20 @@ class FeatureCache:
         with self._lock:
             return len(self._entries)
 
-    def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: Future[Any]) -> Any:
+    def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: _Load) -> Any:
         try:
             value, size = load()
         except BaseException as error:
             with self._lock:
                 del self._loading[key]
-            mine.set_exception(error)
+            mine.error = error
+            mine.over.set()
             raise
         with self._lock:
             del self._loading[key]
             self._keep(key, value, size)
-        mine.set_result(value)
+        mine.value = value
+        mine.over.set()
         return value
 
     def _keep(self, key: Hashable, value: Any, size: int) -> None:

@@ -38,6 +38,7 @@ from features.store.versions import (
     GroupVersion,
     TableFile,
 )
+from features.store.waiting import STANDARD, Waiting
 from features.store.writing import save
 
 __all__ = ["FeatureStoreConfig", "SimpleFeatureStore"]
@@ -68,13 +69,25 @@ class SimpleFeatureStore(Generic[FrameT]):
         self._set_up(config, open_catalog(config), open_storage(config))
 
     @classmethod
-    def with_drivers(cls, config: FeatureStoreConfig[FrameT], catalog: Catalog, storage: Storage) -> Self:
+    def with_drivers(
+        cls,
+        config: FeatureStoreConfig[FrameT],
+        catalog: Catalog,
+        storage: Storage,
+        waiting: Waiting = STANDARD,
+    ) -> Self:
         """A store on the given drivers instead of those that ``config`` asks for: for tests and for new drivers."""
         store = cls.__new__(cls)
-        store._set_up(config, catalog, storage)
+        store._set_up(config, catalog, storage, waiting)
         return store
 
-    def _set_up(self, config: FeatureStoreConfig[FrameT], catalog: Catalog, storage: Storage) -> None:
+    def _set_up(
+        self,
+        config: FeatureStoreConfig[FrameT],
+        catalog: Catalog,
+        storage: Storage,
+        waiting: Waiting = STANDARD,
+    ) -> None:
         self.config = config
         self.cache: FeatureCache | None = None
         """Decoded tables, or None where ``cache_enabled`` is False."""
@@ -83,7 +96,9 @@ class SimpleFeatureStore(Generic[FrameT]):
                 max_size=config.cache_max_size,
                 max_bytes=config.cache_max_bytes,
                 ttl_seconds=config.cache_ttl_seconds,
+                waiting=waiting,
             )
+        self._waiting = waiting
         self._catalog = catalog
         self._storage = storage
         codec = codec_for(config.frames())
@@ -129,7 +144,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         prepared = arguments.prepare(features)
         if write_id is not None and (earlier := self._catalog.written_by(write_id)):
             return self._paths(earlier)
-        return self._paths(save(self._catalog, self._storage, change, prepared, self.config))
+        return self._paths(save(self._catalog, self._storage, change, prepared, self.config, self._waiting))
 
     def delete_feature(self, name: str, group: str) -> int:
         """Commit a version of the group without the table; older versions keep it.

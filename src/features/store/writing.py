@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from features.store.codec.base import Prepared
 from features.store.config import FeatureStoreConfig
 from features.store.storage.base import Storage, TakenAwayError
 from features.store.versions import Change, Committed, NewFile
+from features.store.waiting import STANDARD, Waiting
 
 
 def save(
@@ -22,6 +22,7 @@ def save(
     change: Change,
     frames: Mapping[str, Prepared[Any]],
     config: FeatureStoreConfig[Any],
+    waiting: Waiting = STANDARD,
 ) -> Committed:
     """Write the frames into new files, and then commit ``change`` with them.
 
@@ -31,12 +32,12 @@ def save(
     Raises:
         BusyError: that went on for ``busy_timeout_seconds``.
     """
-    deadline = time.monotonic() + config.busy_timeout_seconds
+    deadline = waiting.now() + config.busy_timeout_seconds
     while True:
         try:
             return _write_and_commit(catalog, storage, change, frames, config)
         except (CondemnedError, TakenAwayError) as error:
-            if time.monotonic() >= deadline:
+            if waiting.now() >= deadline:
                 raise BusyError(
                     "garbage collections kept removing the files of this save; try again when they have ended",
                     seconds=config.busy_timeout_seconds,

@@ -8,9 +8,9 @@ MUTANTS = (
         "features.store.cache",
         before="""            with self._lock:
                 del self._loading[key]
-            mine.set_exception(error)
+            mine.error = error
 """,
-        after="            mine.set_exception(error)\n",
+        after="            mine.error = error\n",
         killed_by="tests/store/test_cache.py::test_a_failed_load_is_not_kept",
     ),
 )

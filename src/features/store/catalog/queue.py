@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from threading import Event, Lock
+from threading import Lock
 
 from features.errors import BusyError
 from features.store.versions import Change, Committed
+from features.store.waiting import STANDARD, Waiting
 
 
 class _Request:
@@ -21,10 +22,10 @@ class _Request:
 
     __slots__ = ("change", "dealt_with", "outcome")
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, waiting: Waiting) -> None:
         self.change = change
         self.outcome: Committed | Exception | None = None
-        self.dealt_with = Event()
+        self.dealt_with = waiting.event()
 
 
 class CommitQueue:
@@ -33,14 +34,20 @@ class CommitQueue:
     Args:
         commit_together: commits all changes at once; returns each one's outcome, or raises where none took effect.
         timeout: seconds that a change may wait for its turn.
+        waiting: what threads wait by.
     """
 
     def __init__(
-        self, commit_together: Callable[[list[Change]], list[Committed | Exception]], *, timeout: float
+        self,
+        commit_together: Callable[[list[Change]], list[Committed | Exception]],
+        *,
+        timeout: float,
+        waiting: Waiting = STANDARD,
     ) -> None:
         self._commit_together = commit_together
         self._timeout = timeout
-        self._turn = Lock()
+        self._wait = waiting
+        self._turn = waiting.lock()
         self._waiting: list[_Request] = []
         self._waiting_lock = Lock()
 
@@ -50,7 +57,7 @@ class CommitQueue:
         Raises:
             BusyError: its turn did not come in time; it was not committed.
         """
-        request = _Request(change)
+        request = _Request(change, self._wait)
         with self._waiting_lock:
             self._waiting.append(request)
         try:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import FOREVER, LAYOUT, documents, entries, groups, layout, metadata, versions
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
+from features.store.waiting import STANDARD, Waiting
 
 _of_group = and_(groups.c.id == versions.c.group_id, groups.c.name == bindparam("group"))
 _GROUPS = Statement(select(groups.c.name, groups.c.latest).order_by(groups.c.name))
@@ -67,17 +67,17 @@ _STAMP = Statement(insert(layout).values(number=LAYOUT))
 class SqlCatalog(Catalog):
     """One SQLite database, opened with ``SqlCatalog.open``; shared by any number of threads and processes."""
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
+    def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self._watch: sqlite3.Connection | None = None
-        self._watch_lock = Lock()
-        self._database = Database(path, timeout=timeout)
-        self._queue = CommitQueue(self._commit_together, timeout=timeout)
+        self._watch_lock = waiting.lock()
+        self._database = Database(path, timeout=timeout, waiting=waiting)
+        self._queue = CommitQueue(self._commit_together, timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
         self._seen = 0
         self._latest: dict[str, Snapshot] = {}
 
     @classmethod
-    def open(cls, path: Path, *, timeout: float) -> SqlCatalog:
+    def open(cls, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> SqlCatalog:
         """Open the catalog at ``path``, laying it out where there is none.
 
         Raises:
@@ -86,7 +86,7 @@ class SqlCatalog(Catalog):
             StorageError: it cannot be created or opened.
             BusyError: another process kept it locked.
         """
-        catalog = cls(path, timeout=timeout)
+        catalog = cls(path, timeout=timeout, waiting=waiting)
         try:
             catalog._settle_layout()
             with catalog._database.told():
@@ -110,6 +110,7 @@ class SqlCatalog(Catalog):
         with self._database.reading() as connection:
             if as_of is not None:
                 version = self._version_at(connection, group, as_of)
+                self._announce("catalog.read")
             return self._snapshot(connection, group, version)
 
     def written_by(self, write_id: str) -> Committed | None:
@@ -128,6 +129,7 @@ class SqlCatalog(Catalog):
             kept = _VERSIONS.run(connection, group=group).fetchall()
             if not kept:
                 raise _missing(connection, group, None)
+            self._announce("catalog.read")
             return history(group, kept, _SPANS.run(connection, group=group).fetchall())
 
     def holders(self, table: str) -> list[str]:
@@ -182,7 +184,7 @@ class SqlCatalog(Catalog):
                     connection.backup(copy)
             finally:
                 copy.close()
-        backup = SqlCatalog.open(target, timeout=self._database.timeout)
+        backup = SqlCatalog.open(target, timeout=self._database.timeout, waiting=self._database.waiting)
         try:
             return list(backup.files())
         finally:
@@ -304,6 +306,7 @@ class SqlCatalog(Catalog):
     def _schema(self, connection: sqlite3.Connection, digest: bytes) -> pa.Schema:
         schema = self._schemas.get(digest)
         if schema is None:
+            self._announce("catalog.read")
             row = statements.DOCUMENT.run(connection, digest=digest).fetchone()
             schema = pa.ipc.read_schema(pa.py_buffer(row["body"]))
             if len(self._schemas) >= 1024:  # distinct schemas are few; this bounds a store where they are not

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.pool import QueuePool
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError
+from features.store.waiting import STANDARD, Waiting
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 _PAUSE = (0.0002, 0.001)
-"""Seconds between two attempts to become the writer: about as long as a commit of another process takes."""
+"""Seconds between two attempts to get a lock: about as long as a commit of another process takes."""
 
 
 def journal_mode(release: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
@@ -32,17 +33,45 @@ def journal_mode(release: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     return "WAL" if fixed else "TRUNCATE"
 
 
+class Connection(sqlite3.Connection):
+    """A connection in autocommit that waits for other connections' locks by asking again.
+
+    SQLite's own wait sleeps up to 0.1 s at a time, by which some never get a turn, and no signal ends it.
+    """
+
+    def __init__(self, path: Path, *, timeout: float, waiting: Waiting) -> None:
+        super().__init__(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._timeout = timeout
+        self._waiting = waiting
+        self.row_factory = sqlite3.Row
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement, again and again for as long as it is locked out and ``timeout`` allows."""
+        deadline = None
+        while True:
+            try:
+                return super().execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                now = self._waiting.now()
+                deadline = now + self._timeout if deadline is None else deadline
+                if _code(error) not in _BUSY or now >= deadline:
+                    raise
+            self._waiting.pause(random.uniform(*_PAUSE))  # noqa: S311  # not a secret: neighbours must not keep step
+
+
 class Database:
     """One SQLite file and a pool of connections to it, in autocommit: transactions are opened and ended by name.
 
     Args:
         path: of the file; made when the first transaction writes.
         timeout: seconds to wait for locks that other connections hold.
+        waiting: what to wait with.
     """
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
+    def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self.path = path
         self.timeout = timeout
+        self.waiting = waiting
         self._pool = QueuePool(
             self.connect,  # type: ignore[arg-type]  # a sqlite3 connection is all of DBAPI that the pool uses
             pool_size=16,
@@ -52,9 +81,8 @@ class Database:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own, outside the pool, with everything set that durability needs."""
-        connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
+        connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
         try:
-            connection.row_factory = sqlite3.Row
             mode = journal_mode()
             (actual,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
             connection.execute("PRAGMA synchronous=FULL")
@@ -80,27 +108,11 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is the only writer from its first moment; rolled back unless the block commits it."""
         with self._borrowed() as connection:
-            self._begin(connection)
+            connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
             finally:
                 _end(connection)
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        """Become the only writer. SQLite's own wait sleeps up to 0.1 s at a time, by which some never get a turn."""
-        deadline = time.monotonic() + self.timeout
-        connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            while True:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as error:
-                    if _code(error) not in _BUSY or time.monotonic() >= deadline:
-                        raise
-                time.sleep(random.uniform(*_PAUSE))  # noqa: S311  # not a secret: neighbours must not keep step
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
