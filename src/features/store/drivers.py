@@ -9,7 +9,9 @@ from sqlalchemy import make_url
 
 from features.errors import ConfigError, StorageError
 from features.frames import Backend
-from features.store.storage.local import LocalStorage, make_folder
+from features.store.storage.disk import SYSTEM, Disk
+from features.store.storage.folders import make_folder, settle_folder
+from features.store.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from features.store.catalog.base import Catalog
@@ -18,15 +20,21 @@ if TYPE_CHECKING:
     from features.store.storage.base import Storage
 
 
-def open_catalog(config: FeatureStoreConfig[Any]) -> Catalog:
-    """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``."""
+def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalog:
+    """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``.
+
+    The folders come first, durably: once there is a catalog, it is known that they survive a power cut.
+    """
     from features.store.catalog.sql import SqlCatalog
 
     path = catalog_path(config)
     for folder in (config.folder, path.parent):
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder))
-        make_folder(folder)
+    if not path.exists():
+        settle_folder(files_folder(config), disk)
+        if path.parent != config.folder:
+            settle_folder(path.parent, disk)
     return SqlCatalog.open(path, timeout=config.busy_timeout_seconds)
 
 
@@ -44,11 +52,16 @@ def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
     return Path(database)
 
 
-def open_storage(config: FeatureStoreConfig[Any]) -> Storage:
+def files_folder(config: FeatureStoreConfig[Any]) -> Path:
+    """Where the files of tables are."""
+    return config.folder / "files"
+
+
+def open_storage(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Storage:
     """The storage that ``config`` asks for: a folder of local files, made here rather than in somebody's first save."""
-    folder = config.folder / "files"
-    make_folder(folder)
-    return LocalStorage(folder)
+    folder = files_folder(config)
+    make_folder(folder, disk)
+    return LocalStorage(folder, disk)
 
 
 def codec_for(backend: Backend) -> Codec[Any]:

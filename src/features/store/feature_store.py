@@ -28,7 +28,7 @@ from features.store.drivers import catalog_path, codec_for, open_catalog, open_s
 from features.store.names import check_name
 from features.store.reading import TableReader, VanishedError
 from features.store.storage.base import Storage
-from features.store.storage.local import make_folder
+from features.store.storage.folders import make_folder
 from features.store.upkeep import check, collect, copy
 from features.store.versions import (
     Change,

@@ -20,8 +20,11 @@ from pathlib import Path
 
 import xxhash
 
-from features.errors import NotFoundError, StorageError
+from features.errors import NotFoundError
 from features.store.storage.base import StagedFile, Storage, TakenAwayError
+from features.store.storage.disk import SYSTEM, Disk
+from features.store.storage.folders import make_folder
+from features.store.storage.refusal import told
 
 _NAME = re.compile(r"([0-9a-f]{32})\.parquet")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -30,17 +33,6 @@ _HELD_AT_MOST = 256
 
 _HASH_BESIDE_SYNC = 4 << 20
 """Bytes from which a second thread, which costs some 0.1 ms, is worth having."""
-
-_HINTS = {
-    errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
-    errno.EDQUOT: "the quota is used up; free some space and try again",
-    errno.EROFS: "the disk is mounted read-only; choose another base_path",
-    errno.EACCES: "check the folder's owner and permissions, or choose another base_path",
-    errno.EPERM: "check the folder's owner and permissions, or choose another base_path",
-    errno.ENOTDIR: "a file stands where a folder is needed; choose another base_path",
-    errno.EEXIST: "a file stands where a folder is needed; choose another base_path",
-    errno.EMFILE: "too many files are open in this process; close some or raise the limit (ulimit -n)",
-}
 
 
 class LocalStorage(Storage):
@@ -51,23 +43,24 @@ class LocalStorage(Storage):
     rests on: a collection that misses it condemns the file in the catalog, and the save writes another.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = SYSTEM) -> None:
         self._folder = folder
+        self._disk = disk
         self._held: dict[str, int] = {}
 
     def stage(self, encode: Callable[[Path], None]) -> StagedFile:
         """See ``Storage.stage``. The name is reserved exclusively first, so that no writer can meet another's file."""
         file = secrets.token_hex(16)
         path = self.path(file)
-        with _told("write", path):
+        with told("write", path):
             self.point("storage.create")
-            handle = self._create(path)
+            handle = self._create_or_leave_nothing(file)
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH)
                 self.point("storage.write")
                 encode(path)
                 self.point("storage.sync_file")
-                size, digest = _sync_and_digest(handle)
+                size, digest = self._sync_and_digest(handle)
                 if not _is_at(path, handle):
                     raise FileNotFoundError(errno.ENOENT, "another file stands in its place", str(path))
             except BaseException as error:
@@ -90,7 +83,7 @@ class LocalStorage(Storage):
     def in_use(self, file: str) -> bool:
         """See ``Storage.in_use``."""
         path = self.path(file)
-        with _told("read", path):
+        with told("read", path):
             try:
                 with _opened(path) as handle:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,7 +96,7 @@ class LocalStorage(Storage):
     def adopt(self, file: str, source: Path) -> tuple[int, bytes]:
         """See ``Storage.adopt``."""
         path = self.path(file)
-        with _told("copy", source):
+        with told("copy", source):
             if not source.exists():
                 raise NotFoundError(f"file {source} is gone", kind="file", name=file, nearest=())
             self.point("storage.create")
@@ -112,15 +105,15 @@ class LocalStorage(Storage):
                 self.point("storage.write")
                 shutil.copyfile(source, path, follow_symlinks=False)
                 self.point("storage.sync_file")
-                return _sync_and_digest(handle)
+                return self._sync_and_digest(handle)
             finally:
                 os.close(handle)
 
     def seal(self) -> None:
         """See ``Storage.seal``."""
-        with _told("write", self._folder):
+        with told("write", self._folder):
             self.point("storage.sync_directory")
-            _sync(self._folder)
+            self._disk.sync_folder(self._folder)
 
     def path(self, file: str) -> Path:
         """See ``Storage.path``."""
@@ -129,7 +122,7 @@ class LocalStorage(Storage):
     def digest(self, file: str) -> tuple[int, bytes]:
         """See ``Storage.digest``."""
         path = self.path(file)
-        with _told("read", path):
+        with told("read", path):
             self.point("storage.read")
             try:
                 with _opened(path) as handle:
@@ -140,10 +133,10 @@ class LocalStorage(Storage):
     def delete(self, file: str) -> bool:
         """See ``Storage.delete``."""
         path = self.path(file)
-        with _told("delete", path):
+        with told("delete", path):
             self.point("storage.delete")
             try:
-                path.unlink()
+                self._disk.unlink(path)
             except FileNotFoundError:
                 return False
         return True
@@ -152,20 +145,20 @@ class LocalStorage(Storage):
         """See ``Storage.quarantine``: into ``lost+found`` beside the folder of files."""
         path = self.path(file)
         aside = self._folder.parent / "lost+found"
-        with _told("move", path):
-            make_folder(aside)
+        with told("move", path):
+            make_folder(aside, self._disk)
             self.point("storage.delete")
             try:
-                path.rename(aside / path.name)
+                self._disk.rename(path, aside / path.name)
             except FileNotFoundError:
                 return None
-            _sync(aside)
-            _sync(self._folder)
+            self._disk.sync_folder(aside)
+            self._disk.sync_folder(self._folder)
         return aside / path.name
 
     def files(self) -> Iterator[tuple[str, int]]:
         """See ``Storage.files``. Symlinks and foreign names are not ours and are not listed."""
-        with _told("list", self._folder):
+        with told("list", self._folder):
             if not self._folder.exists():
                 return
             with os.scandir(self._folder) as entries:
@@ -179,12 +172,31 @@ class LocalStorage(Storage):
                         yield name[1], size
 
     def _create(self, path: Path) -> int:
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
         try:
-            return os.open(path, flags, 0o666)
+            return self._disk.create(path)
         except FileNotFoundError:
-            make_folder(self._folder)
-            return os.open(path, flags, 0o666)
+            make_folder(self._folder, self._disk)
+            return self._disk.create(path)
+
+    def _create_or_leave_nothing(self, file: str) -> int:
+        """A new file. A call that failed may still have made the name; as it is random, nobody else's goes with it."""
+        try:
+            return self._create(self.path(file))
+        except FileExistsError:
+            raise
+        except OSError:
+            self.discard(file)
+            raise
+
+    def _sync_and_digest(self, handle: int) -> tuple[int, bytes]:
+        """Sync the file and hash it, both at once where it is large: one waits for the disk, the other computes."""
+        if os.fstat(handle).st_size < _HASH_BESIDE_SYNC:
+            self._disk.sync(handle)
+            return _digest(handle)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            digest = beside.submit(_digest, handle)
+            self._disk.sync(handle)
+            return digest.result()
 
     def _hold(self, file: str, handle: int) -> None:
         if len(self._held) < _HELD_AT_MOST:
@@ -193,36 +205,12 @@ class LocalStorage(Storage):
             os.close(handle)
 
 
-def make_folder(folder: Path) -> None:
-    """Create ``folder`` and its missing ancestors, each one's name made durable in its parent.
-
-    Raises:
-        StorageError: the disk refused.
-    """
-    with _told("create", folder):
-        missing = [step for step in (folder, *folder.parents) if not step.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for step in missing:
-            _sync(step.parent)
-
-
 def _digest(handle: int) -> tuple[int, bytes]:
     size = os.fstat(handle).st_size
     if size == 0:  # which mmap does not take
         return 0, xxhash.xxh3_128_digest(b"")
     with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as content:
         return size, xxhash.xxh3_128_digest(content)
-
-
-def _sync_and_digest(handle: int) -> tuple[int, bytes]:
-    """Sync the file and hash it, both at once where it is large: one waits for the disk, the other computes."""
-    if os.fstat(handle).st_size < _HASH_BESIDE_SYNC:
-        os.fsync(handle)
-        return _digest(handle)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        digest = beside.submit(_digest, handle)
-        os.fsync(handle)
-        return digest.result()
 
 
 @contextmanager
@@ -239,24 +227,3 @@ def _is_at(path: Path, handle: int) -> bool:
     """Whether ``path`` still names the file that ``handle`` has open."""
     named, opened = path.stat(follow_symlinks=False), os.fstat(handle)
     return (named.st_ino, named.st_dev) == (opened.st_ino, opened.st_dev)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _told(doing: str, path: Path) -> Iterator[None]:
-    """Turn the system's errors into one sentence that names the path and the next step."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        hint = _HINTS.get(error.errno or 0, "nothing was committed; try again once the cause is mended")
-        reason = error.strerror or str(error)
-        raise StorageError(f"could not {doing} {path}: {reason}; {hint}", errno=error.errno, path=str(path)) from error

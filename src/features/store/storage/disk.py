@@ -1,0 +1,59 @@
+"""The calls by which a storage changes a disk: all that an acknowledged save depends on, in one place.
+
+Bytes are not among them: a codec writes them by the file's path, and nothing depends on them before ``sync``. What is
+left are the calls whose order decides what a power cut leaves behind. A test's disk does the same and takes notes, or
+fails on purpose: see ``features.testing.crashdisk`` and ``features.testing.faults``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Disk:
+    """The system's calls, each in its durable form. Every method may raise ``OSError``."""
+
+    def create(self, path: Path) -> int:
+        """A handle to read and write a new file; the modes are those that the umask leaves.
+
+        Raises:
+            FileExistsError: something has that name; nothing is ever written over or through it.
+        """
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+
+    def sync(self, handle: int) -> None:
+        """Return once the file's bytes would survive a power cut. Its name is its folder's affair."""
+        os.fsync(handle)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Return once the names made and removed in the folder so far would survive a power cut."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def make_folder(self, folder: Path) -> None:
+        """Create one folder, in one that is there; nothing where another was faster.
+
+        Raises:
+            FileExistsError: something that is no folder has that name.
+        """
+        folder.mkdir(exist_ok=True)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move a file within one file system."""
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file's name.
+
+        Raises:
+            FileNotFoundError: it is gone.
+        """
+        path.unlink()
+
+
+SYSTEM = Disk()
+"""The disk that production uses."""

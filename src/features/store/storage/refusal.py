@@ -1,0 +1,34 @@
+"""The system's refusals, told in one sentence that names the path and the next step."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import StorageError
+
+_HINTS = {
+    errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
+    errno.EDQUOT: "the quota is used up; free some space and try again",
+    errno.EROFS: "the disk is mounted read-only; choose another base_path",
+    errno.EACCES: "check the folder's owner and permissions, or choose another base_path",
+    errno.EPERM: "check the folder's owner and permissions, or choose another base_path",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another base_path",
+    errno.EEXIST: "a file stands where a folder is needed; choose another base_path",
+    errno.EMFILE: "too many files are open in this process; close some or raise the limit (ulimit -n)",
+}
+
+
+@contextmanager
+def told(doing: str, path: Path) -> Iterator[None]:
+    """Raise what the system refused as a ``StorageError``."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        hint = _HINTS.get(error.errno or 0, "nothing was committed; try again once the cause is mended")
+        reason = error.strerror or str(error)
+        raise StorageError(f"could not {doing} {path}: {reason}; {hint}", errno=error.errno, path=str(path)) from error
