@@ -187,7 +187,7 @@ class CrashDisk(Disk):
     def _effect(self, name: str) -> threading.RLock:
         """Announce an effect; the lock to have it under, so that no cut finds it half noted down."""
         self.point(f"disk.{name}")
-        return self._lock  # type: ignore[return-value]
+        return self._lock
 
 
 def every_cut(cut: Callable[[Choose], Remains]) -> list[Remains]:
