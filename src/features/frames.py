@@ -18,7 +18,11 @@ Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 Frame: TypeAlias = Any
-"""A pandas, polars or pyarrow table. ``Any``, since the first two may not be installed when types are checked."""
+"""A pandas, polars or pyarrow table, or a stream: a polars ``LazyFrame``, a pyarrow ``RecordBatchReader``, dataset or
+scanner, or anything else with ``__arrow_c_stream__``. ``Any``, as the libraries may not be there to check types."""
+
+Scan: TypeAlias = Any
+"""A table that is read later, piece by piece: a polars ``LazyFrame`` or a ``pyarrow.dataset.Dataset``."""
 
 
 def backend_of(frame: object) -> Backend | None:
@@ -31,6 +35,14 @@ def backend_of(frame: object) -> Backend | None:
     if pyarrow is not None and isinstance(frame, (pyarrow.Table, pyarrow.RecordBatch)):
         return "pyarrow"
     return None
+
+
+def is_stream(frame: object) -> bool:
+    """Whether ``frame`` gives Arrow record batches one after another. Imports nothing."""
+    datasets = sys.modules.get("pyarrow.dataset")
+    if datasets is not None and isinstance(frame, (datasets.Dataset, datasets.Scanner)):
+        return True
+    return hasattr(frame, "__arrow_c_stream__")
 
 
 def default_backend() -> Backend:

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from features.errors import ConfigError, NotFoundError, UnsupportedDataError
-from features.frames import Backend, Frame, backend_of
-from features.store.codec.base import Codec, Prepared
+from features.frames import Backend, Frame, backend_of, is_stream
+from features.store.codec.base import Codec, Storable
 from features.store.drivers import codec_for
 from features.store.names import check_name
 from features.store.versions import Change, Snapshot, TableFile
@@ -19,7 +19,7 @@ from features.store.versions import Change, Snapshot, TableFile
 _codec = cache(codec_for)
 
 
-def prepare(features: Mapping[str, Frame]) -> dict[str, Prepared[Any]]:
+def prepare(features: Mapping[str, Frame]) -> dict[str, Storable]:
     """Every frame, found storable by the codec of its own library, under its checked name.
 
     Raises:
@@ -36,7 +36,7 @@ def prepare(features: Mapping[str, Frame]) -> dict[str, Prepared[Any]]:
         )
     if not features:
         raise UnsupportedDataError("there is nothing to save: features is empty", table=None, column=None, dtype=None)
-    prepared: dict[str, Prepared[Any]] = {}
+    prepared: dict[str, Storable] = {}
     for name, frame in features.items():
         normal = check_name(name, "table")
         if normal in prepared:
@@ -179,14 +179,14 @@ def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[
     return tuple(wanted)
 
 
-def _prepare(frame: Frame, table: str) -> Prepared[Any]:
+def _prepare(frame: Frame, table: str) -> Storable:
     backend: Backend | None = backend_of(frame)
-    if backend is None and hasattr(frame, "__arrow_c_stream__"):
+    if backend is None and is_stream(frame):
         backend = "pyarrow"
     if backend is None:
         kind = type(frame).__name__
         raise UnsupportedDataError(
-            f"table {table!r} is a {kind}; pass a pandas, polars or pyarrow frame",
+            f"table {table!r} is a {kind}; pass a pandas, polars or pyarrow frame or stream",
             table=table,
             column=None,
             dtype=kind,

@@ -9,7 +9,8 @@ from typing import Any
 
 from features.errors import BusyError
 from features.store.catalog.base import Catalog, CondemnedError, UnknownOutcomeError
-from features.store.codec.base import Prepared
+from features.store.codec.base import Storable
+from features.store.codec.streams import StreamFailedError
 from features.store.config import FeatureStoreConfig
 from features.store.storage.base import Storage, TakenAwayError
 from features.store.versions import Change, Committed, NewFile
@@ -20,7 +21,7 @@ def save(
     catalog: Catalog,
     storage: Storage,
     change: Change,
-    frames: Mapping[str, Prepared[Any]],
+    frames: Mapping[str, Storable],
     config: FeatureStoreConfig[Any],
     waiting: Waiting = STANDARD,
 ) -> Committed:
@@ -32,6 +33,25 @@ def save(
     Raises:
         BusyError: that went on for ``busy_timeout_seconds``.
     """
+    try:
+        return _write_until_committed(catalog, storage, change, frames, config, waiting)
+    except StreamFailedError as failed:
+        error = failed.__cause__
+    finally:
+        for frame in frames.values():
+            frame.close()
+    assert error is not None  # noqa: S101  # for the type checker
+    raise error  # here, where it is in nobody's handling of another: its own story stays its own
+
+
+def _write_until_committed(
+    catalog: Catalog,
+    storage: Storage,
+    change: Change,
+    frames: Mapping[str, Storable],
+    config: FeatureStoreConfig[Any],
+    waiting: Waiting,
+) -> Committed:
     deadline = waiting.now() + config.busy_timeout_seconds
     while True:
         try:
@@ -48,7 +68,7 @@ def _write_and_commit(
     catalog: Catalog,
     storage: Storage,
     change: Change,
-    frames: Mapping[str, Prepared[Any]],
+    frames: Mapping[str, Storable],
     config: FeatureStoreConfig[Any],
 ) -> Committed:
     files = _write(storage, frames, config)
@@ -66,9 +86,7 @@ def _write_and_commit(
     return committed
 
 
-def _write(
-    storage: Storage, frames: Mapping[str, Prepared[Any]], config: FeatureStoreConfig[Any]
-) -> dict[str, NewFile]:
+def _write(storage: Storage, frames: Mapping[str, Storable], config: FeatureStoreConfig[Any]) -> dict[str, NewFile]:
     written: dict[str, NewFile] = {}
     try:
         for name, frame in frames.items():

@@ -7,13 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import UnsupportedDataError
 from features.frames import Backend
-from features.store.codec.base import Codec, Compression
+from features.store.codec.base import Codec, Compression, Storable
+from features.store.codec.pyarrow_codec import PyarrowCodec
+from features.testing import exact_pyarrow
 from features.testing.fidelity import Case, cases_of
 from features.testing.strategies import frames, hostile_frames
 
@@ -55,6 +58,22 @@ class CodecContract(ABC):
         outcome, differences = self._outcome(frame, tmp_path / "file")
         assert differences == []
         assert case.outcome in {outcome, None}
+
+    def test_a_scan_of_a_case_gives_what_a_read_gives(self, case: Case, tmp_path: Path) -> None:
+        """A dataset gives what the pyarrow codec reads; either may refuse, and then says so before it is read."""
+        path, lazy = tmp_path / "file", self.backend == "polars"
+        try:
+            written(self.codec().prepare(case.build(), "table"), path)
+            expected = (self.codec() if lazy else PyarrowCodec()).read(path, None)
+            scan = self.codec().scan(path, None)
+            narrow = self.codec().scan(path, self._names(expected)[::-1])
+        except UnsupportedDataError:
+            return
+        path.unlink()
+        path.write_bytes(b"another file of this name")
+        found = scan.collect() if lazy else scan.to_table()
+        assert (self.differences if lazy else exact_pyarrow.differences)(expected, found) == []
+        assert self._names(narrow.collect() if lazy else narrow.to_table()) == self._names(expected)[::-1]
 
     def test_the_fidelity_table_names_each_case_once(self) -> None:
         names = [case.what for case in cases_of(self.backend)]
@@ -108,7 +127,7 @@ class CodecContract(ABC):
     def test_every_compression_is_read_back(self, tmp_path: Path, compression: Compression) -> None:
         frame = self._first("exact").build()
         path = tmp_path / "file"
-        self.codec().prepare(frame, "table").write(path, compression)
+        written(self.codec().prepare(frame, "table"), path, compression)
         assert self.differences(self.plain(frame), self.codec().hand_out(self.codec().read(path, None))) == []
 
     def test_a_refusal_names_the_table_the_reason_and_the_next_step(self) -> None:
@@ -142,18 +161,27 @@ class CodecContract(ABC):
             prepared = self.codec().prepare(frame, "table")
         except UnsupportedDataError:
             return "refused", []
-        prepared.write(path, "lz4")
+        written(prepared, path)
         value = self.codec().read(path, None)
         expected = self.plain(frame)
         handed = [self.codec().hand_out(value) for _ in range(3)]
         return "exact", [difference for one in handed for difference in self.differences(expected, one)]
 
     def _stored(self, frame: Any, path: Path) -> Any:
-        self.codec().prepare(frame, "table").write(path, "lz4")
+        written(self.codec().prepare(frame, "table"), path)
         return self.codec().read(path, None)
 
     def _first(self, outcome: str) -> Case:
         return next(case for case in cases_of(self.backend) if case.outcome == outcome)
 
     def _names(self, frame: Any) -> list[str]:
-        return list(frame.column_names if self.backend == "pyarrow" else frame.columns)
+        return list(frame.column_names if isinstance(frame, pa.Table) else frame.columns)
+
+
+def written(prepared: Storable, path: Path, compression: Compression = "lz4") -> None:
+    """Write to a new file, as a save does."""
+    path.touch()
+    try:
+        prepared.write(path, compression)
+    finally:
+        prepared.close()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from features.errors import UnsupportedDataError
 from features.store.codec.pyarrow_codec import PyarrowCodec
 from features.store.drivers import codec_for
+from features.testing.codec_contract import written
 from features.testing.fidelity import cases_of, installed
 
 BACKENDS = installed()
@@ -86,7 +87,7 @@ def test_every_exact_case_is_read_by_every_other_library_or_refused_by_name(
             prepared = codec_for(writer).prepare(case.build(), "t")
         except UnsupportedDataError:
             continue
-        prepared.write(path, "lz4")
+        written(prepared, path)
         try:
             frame = codec_for(reader).hand_out(codec_for(reader).read(path, None))
         except UnsupportedDataError as error:

@@ -1,5 +1,6 @@
 """The polars codec keeps the contract."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec  # noqa: E402
 from features.store.codec.polars_codec import PolarsCodec  # noqa: E402
 from features.testing import exact_polars  # noqa: E402
-from features.testing.codec_contract import CodecContract  # noqa: E402
+from features.testing.codec_contract import CodecContract, written  # noqa: E402
 
 
 class TestPolarsCodec(CodecContract):
@@ -54,13 +55,35 @@ def ruin_column(column: Any) -> None:
     column.shrink_to_fit(in_place=True)
 
 
-def test_a_panic_while_collecting_is_an_ordinary_refusal() -> None:
+@pytest.mark.parametrize("method", ["collect_schema", "sink_parquet"])
+def test_a_panic_of_a_lazy_frame_is_an_ordinary_refusal(method: str, tmp_path: Path) -> None:
     class Panicking(pl.LazyFrame):
-        def collect(self, *args: Any, **kwargs: Any) -> Any:
-            raise pl.exceptions.PanicException("no")
+        pass
 
+    def panic(*_args: Any, **_named: Any) -> None:
+        raise pl.exceptions.PanicException("no")
+
+    setattr(Panicking, method, panic)
     with pytest.raises(UnsupportedDataError, match="panicked"):
-        PolarsCodec().prepare(Panicking(), "t")
+        written(PolarsCodec().prepare(Panicking({"a": [1]}), "t"), tmp_path / "file")
+
+
+NAMES = ["^a.*$", "ab", "*", "a.b", "^", "id"]
+
+
+@pytest.mark.parametrize("columns", [[name] for name in NAMES] + [["*", "id", "^a.*$"]])
+def test_a_name_that_looks_like_a_pattern_is_a_name(columns: list[str], tmp_path: Path) -> None:
+    frame = pl.DataFrame({name: [number] for number, name in enumerate(NAMES)})
+    written(PolarsCodec().prepare(frame, "t"), tmp_path / "file")
+    expected = frame.select([frame[name] for name in columns])
+    assert PolarsCodec().read(tmp_path / "file", columns).equals(expected)
+    try:
+        scanned = PolarsCodec().scan(tmp_path / "file", columns).collect()
+    except UnsupportedDataError as error:  # in old releases
+        assert error.column in columns
+        assert "get_features" in error.message
+    else:
+        assert scanned.equals(expected)
 
 
 def test_folders_and_patterns_in_a_path_are_not_read_as_data(tmp_path: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,20 @@ def write_parquet(table: pa.Table, path: Path, compression: Compression) -> None
 
 
 def write_to(sink: Any, table: pa.Table, compression: Compression) -> None:
-    """Write ``table`` to an open file. Dictionaries are built for text only: built for floats they double the time."""
-    texts = [column.name for column in table.schema if _repeats(column.type)]
-    pq.write_table(
-        table,
-        sink,
-        compression=compression,
-        use_dictionary=texts or False,
-        write_statistics=False,
-        store_schema=True,
-        use_compliant_nested_type=False,  # which would rename the items of lists
-    )
+    """Write ``table`` to an open file."""
+    pq.write_table(table, sink, **options(table.schema, compression))
+
+
+def options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:
+    """How every file is written. Dictionaries are built for text only: built for floats they double the time."""
+    texts = [column.name for column in schema if _repeats(column.type)]
+    return {
+        "compression": compression,
+        "use_dictionary": texts or False,
+        "write_statistics": False,
+        "store_schema": True,
+        "use_compliant_nested_type": False,  # which would rename the items of lists
+    }
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
@@ -69,15 +72,26 @@ def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.
 def _named(table: pa.Table, metadata: dict[bytes, bytes] | None) -> pa.Table:
     """``table`` with the inner field names of its maps, which Parquet does not keep, but the written schema does."""
     maps = [position for position, column in enumerate(table.schema) if "map<" in str(column.type)]
-    if not maps or SCHEMA not in (metadata or {}):
+    written = written_schema(metadata) if maps else None
+    if written is None:
         return table
-    written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode((metadata or {})[SCHEMA])))
     for position in maps:
         column = table.schema.field(position)
         original = written.field(column.name).type
         if original == column.type and (values := _cast(table.column(position), original)) is not None:
             table = table.set_column(position, column.with_type(original), values)
     return table
+
+
+def written_schema(metadata: Mapping[bytes, bytes] | None) -> pa.Schema | None:
+    """The Arrow schema that a file was written with, out of the file's metadata; None where it is not kept there."""
+    kept = (metadata or {}).get(SCHEMA)
+    return None if kept is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(kept)))
+
+
+def without_note(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+    """A schema's metadata less what the pandas codec notes there, which is no part of an Arrow table."""
+    return {key: text for key, text in (metadata or {}).items() if key != DTYPES} or None
 
 
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:

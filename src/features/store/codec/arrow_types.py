@@ -11,7 +11,8 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.store.codec.arrow import read_from, write_to
+from features.store.codec.arrow import DTYPES, SCHEMA, read_from, write_to
+from features.store.codec.base import refused
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 _PLAIN = (
@@ -26,6 +27,43 @@ _PLAIN = (
     pa.types.is_large_binary,
     pa.types.is_decimal128,
 )
+
+
+def check_columns(rows: pa.Table, table: str) -> None:
+    """Refuse a table one of whose columns Parquet would change or not take.
+
+    Raises:
+        UnsupportedDataError: names the column and its type, and says the next step.
+    """
+    for field, values in zip(rows.schema, rows.columns, strict=True):
+        try:
+            check_lasts(field, values)
+        except Refusal as refusal:
+            raise refused(table, field.name, field.type, str(refusal)) from refusal
+
+
+def check_metadata(schema: pa.Schema, table: str) -> None:
+    """Refuse metadata that would be taken for ours or Parquet's own, or that keeps other readers from the file.
+
+    Raises:
+        UnsupportedDataError: says which, and the next step.
+    """
+    for key in schema.metadata or {}:
+        if key in {DTYPES, SCHEMA}:
+            because = (
+                f"the schema's metadata key {key!r} is used by the file itself; drop it with replace_schema_metadata"
+            )
+            raise refused(table, None, None, because)
+    owners = [(None, schema.metadata), *((field.name, field.metadata) for field in schema)]
+    for column, metadata in owners:
+        try:
+            for text in (text for pair in (metadata or {}).items() for text in pair):
+                text.decode()
+        except UnicodeDecodeError as error:
+            because = (
+                "metadata that is not UTF-8 makes the file unreadable to other libraries; encode it, e.g. as base64"
+            )
+            raise refused(table, column, None, because) from error
 
 
 def check_lasts(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:

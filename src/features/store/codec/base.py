@@ -32,8 +32,28 @@ Compression: TypeAlias = Literal["lz4", "snappy", "zstd", "gzip", "none"]
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared(Generic[Value]):
+class Storable(ABC):
+    """What a save writes into one file: a frame, or a stream, of which no more than the schema is known yet."""
+
+    schema: pa.Schema
+    rows: int
+    """Of a stream: as many as ``write`` found."""
+
+    @abstractmethod
+    def write(self, path: Path, compression: Compression) -> None:
+        """Write one Parquet file over the empty file at ``path``; may be called again with another path.
+
+        Raises:
+            UnsupportedDataError: a stream came to a value that could not be given back exactly.
+            OSError: the disk refused.
+        """
+
+    def close(self) -> None:  # noqa: B027  # most have nothing
+        """Let go of what another ``write`` would need."""
+
+
+@dataclass(frozen=True)
+class Prepared(Storable, Generic[Value]):
     """A frame found storable: nothing about its types can fail any more, only the disk."""
 
     codec: Codec[Value]
@@ -42,7 +62,7 @@ class Prepared(Generic[Value]):
     rows: int
 
     def write(self, path: Path, compression: Compression) -> None:
-        """Write the frame as one Parquet file over the empty file at ``path``."""
+        """See ``Storable.write``."""
         self.codec.write(self.value, path, compression)
 
 
@@ -52,8 +72,8 @@ class Codec(ABC, Generic[Value]):
     backend: ClassVar[Backend]
 
     @abstractmethod
-    def prepare(self, frame: Any, table: str) -> Prepared[Value]:
-        """Check that ``frame`` can be stored exactly.
+    def prepare(self, frame: Any, table: str) -> Storable:
+        """Check that ``frame`` can be stored exactly; of a stream, whether its columns can.
 
         Raises:
             UnsupportedDataError: it cannot; names the table, column and dtype, and the next step.
@@ -73,6 +93,15 @@ class Codec(ABC, Generic[Value]):
 
         Raises:
             UnsupportedDataError: another library wrote it with a type that this one does not have.
+            OSError: the disk refused.
+        """
+
+    @abstractmethod
+    def scan(self, path: Path, columns: Sequence[str] | None) -> Any:
+        """What reads the file later, piece by piece, and through a handle of its own even where it was deleted.
+
+        Raises:
+            UnsupportedDataError: reading it so would not give back what ``read`` does.
             OSError: the disk refused.
         """
 

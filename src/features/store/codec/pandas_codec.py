@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.arrow import DTYPES, read_from, read_parquet, write_parquet, write_to
+from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
 from features.store.codec.pandas_dtypes import decode, encode
 from features.store.codec.pandas_frames import apply_note, check_frame, frame_note
@@ -82,6 +83,10 @@ class PandasCodec(Codec[Decoded]):
     def read(self, path: Path, columns: Sequence[str] | None) -> Decoded:
         """See ``Codec.read``. Columns of a file that pandas did not write come back as ``pd.ArrowDtype``."""
         return Decoded(read_parquet(path, columns))
+
+    def scan(self, path: Path, columns: Sequence[str] | None) -> Any:
+        """See ``Codec.scan``: a ``pyarrow.dataset.Dataset``, since pandas itself reads nothing piece by piece."""
+        return scan_parquet(path, columns)
 
     def hand_out(self, value: Decoded) -> pd.DataFrame:
         """See ``Codec.hand_out``."""

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,19 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.errors import UnsupportedDataError
 from features.store.codec.arrow import read_from
-from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused, unreadable
+from features.store.codec.base import (
+    Codec,
+    Compression,
+    Prepared,
+    Storable,
+    check_column_names,
+    refused,
+    unreadable,
+)
 from features.store.codec.refusal import DATA_ERRORS, Refusal
+from features.store.codec.streams import StagedSink, Stream
 
 _PLAIN = frozenset(
     [
@@ -25,6 +35,9 @@ _PLAIN = frozenset(
         pl.Float32, pl.Float64, pl.String, pl.Binary, pl.Date, pl.Time, pl.Datetime, pl.Duration, pl.Decimal, pl.Null,
     ]
 )  # fmt: skip
+_COMPRESSIONS: dict[str, Any] = {"none": "uncompressed"}
+"""The names that polars has for some of ours."""
+
 _PANICS: Any = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What polars raises; a panic is no ``Exception``, and would pass every handler of the caller's."""
 
@@ -36,29 +49,48 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     backend = "polars"
 
-    def prepare(self, frame: Any, table: str) -> Prepared[pl.DataFrame]:
+    def prepare(self, frame: Any, table: str) -> Storable:
         """See ``Codec.prepare``."""
-        value = _collected(frame, table)
-        if type(value) is not pl.DataFrame:
-            kind = type(value).__name__
+        if isinstance(frame, pl.LazyFrame):
+            return _lazy_stream(frame, table)
+        if type(frame) is not pl.DataFrame:
+            kind = type(frame).__name__
             raise refused(
                 table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pl.DataFrame(…)"
             )
-        schema = _storable_schema(value, table)
-        return Prepared(self, value, schema, value.height)
+        schema = _storable_schema(frame, table)
+        return Prepared(self, frame, schema, frame.height)
 
     def write(self, value: pl.DataFrame, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
         with _system_errors():
-            value.write_parquet(path, compression="uncompressed" if compression == "none" else compression)
+            value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
     def read(self, path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
         """See ``Codec.read``."""
         try:
             with _system_errors():
+                if columns is not None and any(map(_is_pattern, columns)):
+                    whole = _read(path)
+                    return pl.DataFrame([whole.get_column(name) for name in columns])
                 return _read(path, None if columns is None else list(columns))
         except _PANICS as error:
             raise unreadable(path, f"polars {pl.__version__}", error) from error
+
+    def scan(self, path: Path, columns: Sequence[str] | None) -> pl.LazyFrame:
+        """See ``Codec.scan``. The ``LazyFrame`` cannot be pickled, as its handle cannot."""
+        try:
+            with _system_errors(), path.open("rb") as file:  # polars keeps a handle of its own
+                lazy = pl.scan_parquet(file, glob=False, hive_partitioning=False)
+                names = lazy.collect_schema().names()
+        except _PANICS as error:
+            raise unreadable(path, f"polars {pl.__version__}", error) from error
+        if columns is None:
+            return lazy
+        lazy = lazy.select(pl.nth([names.index(name) for name in columns]))
+        if lazy.collect_schema().names() != list(columns):
+            raise _taken_for_patterns(columns)
+        return lazy
 
     def hand_out(self, value: pl.DataFrame) -> pl.DataFrame:
         """See ``Codec.hand_out``: a clone shares columns, and in-place methods copy a shared one first."""
@@ -90,18 +122,44 @@ def _storable_schema(frame: pl.DataFrame, table: str) -> pa.Schema:
     return _plain_schema(tuple(frame.columns), tuple(frame.dtypes)) if plain else _arrow_schema(frame)
 
 
-def _collected(frame: Any, table: str) -> pl.DataFrame:
-    if not isinstance(frame, pl.LazyFrame):
-        return frame  # type: ignore[no-any-return]
+def _lazy_stream(frame: pl.LazyFrame, table: str) -> Stream:
     try:
-        return frame.collect()
+        schema = frame.collect_schema()
     except pl.exceptions.PanicException as panic:
-        raise refused(table, None, "LazyFrame", f"polars panicked when collecting it ({panic}); collect it") from panic
+        raise _panicked(table, panic) from panic
+    return Stream(table, _storable_schema(pl.DataFrame(schema=schema), table), partial(_sink, frame, table))
+
+
+def _sink(frame: pl.LazyFrame, table: str, sink: StagedSink, compression: Compression) -> int:
+    try:
+        file: Any = sink  # which has of IO[bytes] what polars uses
+        frame.sink_parquet(file, compression=_COMPRESSIONS.get(compression, compression))
+    except pl.exceptions.PanicException as panic:
+        raise _panicked(table, panic) from panic
+    with sink.reader() as written:
+        return int(pq.read_metadata(written).num_rows)
+
+
+def _panicked(table: str, panic: BaseException) -> UnsupportedDataError:
+    return refused(table, None, "LazyFrame", f"polars panicked when it ran the LazyFrame ({panic}); save it collected")
 
 
 def _read(source: Any, columns: list[str] | None = None) -> pl.DataFrame:
     # Nothing may be read into the path: neither a pattern, nor folders named like a=b.
     return pl.read_parquet(source, columns=columns, glob=False, hive_partitioning=False)
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether polars would take a column's name for those of several."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
+def _taken_for_patterns(columns: Sequence[str]) -> UnsupportedDataError:
+    name = next(filter(_is_pattern, columns))
+    because = (
+        f"column {name!r}: this polars takes the name for a pattern; scan all columns, or load it with get_features"
+    )
+    return UnsupportedDataError(because, table=None, column=name, dtype=None)
 
 
 def _check(dtype: pl.DataType) -> None:

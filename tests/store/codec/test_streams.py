@@ -1,0 +1,165 @@
+"""Streams keep the promises of frames: exact, or refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import UnsupportedDataError
+from features.store.codec import arrow_streams
+from features.store.codec.pyarrow_codec import PyarrowCodec
+from features.store.drivers import codec_for
+from features.testing.codec_contract import written
+from features.testing.fidelity import Case, cases_of, installed
+from features.testing.strategies import frames
+
+LIBRARIES = [name for name in installed() if name != "pandas"]  # which has no streams
+
+
+def streamed(library: str, frame: Any, rows: int = 1) -> Any:
+    """``frame`` as a stream of batches of at most so many rows."""
+    if library == "polars":
+        return frame.lazy()
+    return frame.to_reader(max_chunksize=rows)
+
+
+def outcome(library: Any, stream: Any, path: Path) -> Any:
+    """The frame that comes back, or the error that refused it."""
+    codec = codec_for(library)
+    try:
+        written(codec.prepare(stream, "t"), path)
+    except UnsupportedDataError as error:
+        return error
+    return codec.hand_out(codec.read(path, None))
+
+
+def differences(library: str, left: Any, right: Any) -> list[str]:
+    return pytest.importorskip(f"features.testing.exact_{library}").differences(left, right)
+
+
+def flat_cases() -> list[Any]:
+    return [
+        pytest.param(library, case, id=f"{library}-{case.what!a}")
+        for library in LIBRARIES
+        for case in cases_of(library)
+        if case.what not in {"a subclass of DataFrame", "no columns"}
+    ]
+
+
+@pytest.mark.parametrize(("library", "case"), flat_cases())
+def test_a_case_of_the_fidelity_table_is_the_same_as_a_stream(library: str, case: Case, tmp_path: Path) -> None:
+    frame = case.build()
+    if hasattr(frame, "collect"):
+        frame = frame.collect()
+    if isinstance(frame, pa.RecordBatch):
+        frame = pa.Table.from_batches([frame])
+    got = outcome(library, streamed(library, frame), tmp_path / "file")
+    if isinstance(got, UnsupportedDataError):
+        assert case.outcome != "exact" or "ordered" in case.what
+        assert got.table == "t"
+    else:
+        assert case.outcome != "refused"
+        assert differences(library, frame, got) == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@given(data=st.data())
+def test_a_stream_comes_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, library: Any, data: st.DataObject
+) -> None:
+    frame = data.draw(frames(library))
+    got = outcome(library, streamed(library, frame, rows=3), tmp_path_factory.mktemp("streams") / "file")
+    if isinstance(got, UnsupportedDataError):
+        assert "order" in got.message  # of categories, which batches may put in other orders
+    else:
+        assert differences(library, frame, got) == []
+
+
+def test_batches_are_gathered_into_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow_streams, "_GROUP_ROWS", 4)
+    table = pa.table({"a": list(range(10)), "b": pa.array(list("abcabcabca")).dictionary_encode()})
+    got = outcome("pyarrow", table.to_reader(max_chunksize=3), tmp_path / "file")
+    assert got.equals(table.cast(got.schema))
+    import pyarrow.parquet as pq
+
+    footer = pq.read_metadata(tmp_path / "file")
+    assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [6, 4]
+
+
+def reader(*batches: pa.RecordBatch, schema: pa.Schema | None = None) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(schema or batches[0].schema, iter(batches))
+
+
+def test_a_stream_without_batches_is_a_table_without_rows(tmp_path: Path) -> None:
+    schema = pa.schema([("a", pa.int8()), ("b", pa.list_(pa.string()))], {"k": "v"})
+    got = outcome("pyarrow", reader(schema=schema), tmp_path / "file")
+    assert differences("pyarrow", schema.empty_table(), got) == []
+
+
+ONE = pa.record_batch({"a": [1]})
+REQUIRED = pa.schema([pa.field("a", pa.int64(), nullable=False)])
+
+
+@pytest.mark.parametrize(
+    ("stream", "column", "reason"),
+    [
+        (lambda: reader(ONE, pa.record_batch({"b": [1]})), None, "batch 1 of its stream has the columns"),
+        (lambda: reader(ONE, pa.record_batch({"a": ["x"]})), "a", "announced as int64"),
+        (lambda: reader(ONE, pa.record_batch({"a": [None]}, schema=ONE.schema), schema=REQUIRED), "a", "not null"),
+        (lambda: reader(schema=pa.schema([("a", pa.int8()), ("a", pa.int8())])), "a", "two columns"),
+        (lambda: reader(schema=pa.schema([("a", pa.date64())])), "a", "date64"),
+        (lambda: reader(schema=pa.schema([("a", pa.int8())], {"ARROW:schema": "x"})), None, "metadata"),
+        (lambda: pa.chunked_array([[1, 2]]), None, "no table"),
+    ],
+)
+def test_a_stream_is_refused_by_name(stream: Any, column: str | None, reason: str, tmp_path: Path) -> None:
+    refused = outcome("pyarrow", stream(), tmp_path / "file")
+    assert isinstance(refused, UnsupportedDataError)
+    assert (refused.table, refused.column) == ("t", column)
+    assert reason in refused.message
+
+
+def test_a_batch_that_only_leaves_out_what_was_announced_of_nulls_is_taken(tmp_path: Path) -> None:
+    got = outcome("pyarrow", reader(ONE, schema=REQUIRED), tmp_path / "file")
+    assert got.schema == REQUIRED
+
+
+def test_a_second_file_is_a_copy_of_the_first_even_where_that_was_deleted(tmp_path: Path, library: Any) -> None:
+    stream = streamed(library, codec_for(library).hand_out(read_back(tmp_path, library)))
+    prepared = codec_for(library).prepare(stream, "t")
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.touch()
+    second.touch()
+    prepared.write(first, "lz4")
+    content = first.read_bytes()
+    first.unlink()
+    prepared.write(second, "lz4")
+    prepared.close()
+    prepared.close()
+    assert second.read_bytes() == content
+    assert prepared.rows == 3
+
+
+def read_back(folder: Path, library: Any) -> Any:
+    """Three rows, as the library's codec reads them."""
+    written(PyarrowCodec().prepare(pa.table({"a": [1, 2, None]}), "t"), folder / "made")
+    return codec_for(library).read(folder / "made", None)
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_a_file_that_was_taken_away_before_it_is_written_leaves_the_stream_unread(tmp_path: Path) -> None:
+    source = reader(ONE)
+    prepared = PyarrowCodec().prepare(source, "t")
+    with pytest.raises(FileNotFoundError):
+        prepared.write(tmp_path / "gone", "lz4")
+    written(prepared, tmp_path / "file")
+    assert prepared.rows == 1
