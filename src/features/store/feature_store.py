@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Any, Generic, Self, TypeAlias
 
 from features.errors import (
     ConfigError,
@@ -19,7 +19,7 @@ from features.errors import (
     StoreClosedError,
     UnsafeEnvironmentError,
 )
-from features.frames import Frame
+from features.frames import Frame, Scan
 from features.store import arguments
 from features.store.cache import FeatureCache
 from features.store.catalog.base import Catalog
@@ -42,6 +42,8 @@ from features.store.waiting import STANDARD, Waiting
 from features.store.writing import save
 
 __all__ = ["FeatureStoreConfig", "SimpleFeatureStore"]
+
+Read: TypeAlias = Callable[[TableFile, Sequence[str] | None], Any]
 
 
 class SimpleFeatureStore(Generic[FrameT]):
@@ -123,7 +125,10 @@ class SimpleFeatureStore(Generic[FrameT]):
 
         Args:
             group: name of the group; made where there is none.
-            features: frames of pandas, polars or pyarrow, or anything else that speaks Arrow, by table name.
+            features: by table name, frames of pandas, polars or pyarrow, or streams: a polars ``LazyFrame``, a pyarrow
+                ``RecordBatchReader``, dataset or scanner, or anything else with ``__arrow_c_stream__``. A stream is
+                written as it comes, in the memory of a few batches; what it raises is raised here, and nothing saved.
+                A reader is used up by a save, also by one that fails; one read elsewhere before has no rows left.
             expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
             message: kept with the version.
             artifacts: JSON values kept with the version; None carries the previous version's over.
@@ -133,7 +138,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             The path of each saved table's file. The files are immutable, and the store's: read, never written.
 
         Raises:
-            UnsupportedDataError: a frame or the artifacts could not be given back exactly; nothing was written.
+            UnsupportedDataError: a frame or the artifacts could not be given back exactly; nothing changed.
             InvalidNameError: the store does not take such a name; nothing was written.
             ConflictError: the group is not at ``expected_version``; nothing changed.
             BusyError: other writers kept the store busy for ``busy_timeout_seconds``; nothing changed.
@@ -187,6 +192,8 @@ class SimpleFeatureStore(Generic[FrameT]):
     ) -> dict[str, FrameT]:
         """Tables of one version of a group, as frames of the configured backend, safe to change.
 
+        What is larger than memory is read piece by piece with ``scan_features``.
+
         Args:
             names: the tables, in the order wanted; None for all.
             group: the group; None where each name is the name of a table in just one group.
@@ -199,13 +206,42 @@ class SimpleFeatureStore(Generic[FrameT]):
             CorruptFileError: a file's bytes are not those that were saved.
             ConfigError: arguments that contradict each other.
         """
-        self._require_usable()
-        wanted = arguments.table_names(names)
-        arguments.check_moment(version, as_of)
-        if group is None:
-            return self._load_from_anywhere(wanted, version, as_of, columns)
-        group = check_name(group, "group")
-        return self._retrying(lambda: self._load(group, wanted, version, as_of, columns))
+        return self._get(self._tables.read, names, group, version, as_of, columns)
+
+    def scan_features(
+        self,
+        names: Iterable[str] | None = None,
+        group: str | None = None,
+        *,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    ) -> dict[str, Scan]:
+        """The tables that ``get_features`` would load, to be read later, piece by piece or only in part.
+
+        Each is a polars ``LazyFrame`` where the backend is polars, else a ``pyarrow.dataset.Dataset``: filter it,
+        aggregate it, or save it anew, all without holding the whole table in memory. Collected, it has the values and
+        types of a load; a dataset has those that a store with the backend "pyarrow" loads, as it cannot say what pandas
+        noted beside them.
+
+        A file's digest is compared before the scan is given out, as ``verify_reads`` says. The scan keeps the file
+        open, so that it can be read to the end whatever becomes of the version, and until it is let go of the file
+        takes space on the disk. It stays in this process: it cannot be pickled.
+
+        Args:
+            names: see ``get_features``, as for the others.
+            group: the group.
+            version: None for the latest.
+            as_of: an aware datetime: the version that was the latest then.
+            columns: the columns wanted.
+
+        Raises:
+            NotFoundError: a group, table, version or column that is not there; proposes the nearest names.
+            CorruptFileError: a file's bytes are not those that were saved.
+            UnsupportedDataError: a column cannot be scanned exactly; load it with ``get_features``.
+            ConfigError: arguments that contradict each other.
+        """
+        return self._get(self._tables.scan, names, group, version, as_of, columns)
 
     def get_artifacts(self, group: str, *, version: int | None = None) -> dict[str, Any]:
         """The artifacts of a version, the latest where none is given; empty where it has none.
@@ -365,16 +401,34 @@ class SimpleFeatureStore(Generic[FrameT]):
     def _paths(self, committed: Committed) -> dict[str, str]:
         return {name: str(self._storage.path(file)) for name, file in committed.files.items()}
 
-    def _load_from_anywhere(
+    def _get(
         self,
+        read: Read,
+        names: Iterable[str] | None,
+        group: str | None,
+        version: int | None,
+        as_of: datetime | None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+    ) -> dict[str, Any]:
+        self._require_usable()
+        wanted = arguments.table_names(names)
+        arguments.check_moment(version, as_of)
+        if group is None:
+            return self._get_from_anywhere(read, wanted, version, as_of, columns)
+        group = check_name(group, "group")
+        return self._retrying(lambda: self._load(read, group, wanted, version, as_of, columns))
+
+    def _get_from_anywhere(
+        self,
+        read: Read,
         names: list[str] | None,
         version: int | None,
         as_of: datetime | None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, FrameT]:
+    ) -> dict[str, Any]:
         if names is None:
-            raise ConfigError("get_features needs names, a group, or both", field="group", value=None)
-        found: dict[str, FrameT] = {}
+            raise ConfigError("this needs names, a group, or both", field="group", value=None)
+        found: dict[str, Any] = {}
         homes: dict[str, list[str]] = {}
         for name in names:
             homes.setdefault(self._group_of(name), []).append(name)
@@ -384,7 +438,7 @@ class SimpleFeatureStore(Generic[FrameT]):
                 if isinstance(columns, Mapping)
                 else columns
             )
-            found |= self.get_features(members, group, version=version, as_of=as_of, columns=wanted)
+            found |= self._get(read, members, group, version, as_of, wanted)
         return {name: found[name] for name in names}
 
     def _group_of(self, name: str) -> str:
@@ -399,7 +453,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             value=None,
         )
 
-    def _retrying(self, load: Callable[[], dict[str, FrameT]]) -> dict[str, FrameT]:
+    def _retrying(self, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Load again where a file was gone once it was to be read: a collection took it, or the disk lost it.
 
         In the first case the catalog knows better by now: it names another file, or says that the version is gone.
@@ -415,14 +469,15 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     def _load(
         self,
+        read: Read,
         group: str,
         names: list[str] | None,
         version: int | None,
         as_of: datetime | None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, FrameT]:
+    ) -> dict[str, Any]:
         tables = arguments.pick(self._catalog.snapshot(group, version, as_of), names)
         wanted = {name: arguments.columns_of(table, columns) for name, table in tables.items()}
         if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
             raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
-        return {name: self._tables.read(table, wanted[name]) for name, table in tables.items()}
+        return {name: read(table, wanted[name]) for name, table in tables.items()}

@@ -69,6 +69,19 @@ class TableReader:
         too_large_to_keep = size > self._cache.max_bytes
         return self._codec.give_away(value) if too_large_to_keep else self._codec.hand_out(value)
 
+    def scan(self, table: TableFile, columns: Sequence[str] | None) -> Any:
+        """What reads the table later, piece by piece; verified now, if it is to be.
+
+        Raises:
+            CorruptFileError: the file's bytes are not those that were saved.
+            VanishedError: there is no such file.
+        """
+        self._verify(table)
+        try:
+            return self._codec.scan(self._storage.path(table.id), columns)
+        except FileNotFoundError as error:
+            raise _vanished(table) from error
+
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         self._verify(table)
         try:
