@@ -42,11 +42,13 @@ class Signal(Protocol):
 class Waiting:
     """What to wait with, in production."""
 
-    now = staticmethod(time.monotonic)
-    """Seconds on a clock that never goes back."""
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
 
-    pause = staticmethod(time.sleep)
-    """Let so many seconds pass before asking again for what others hold."""
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass before asking again for what others hold."""
+        time.sleep(seconds)
 
     def lock(self) -> Turn:
         """A lock that may be held while others run."""
