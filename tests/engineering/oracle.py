@@ -309,7 +309,11 @@ def _zscore(value, mean, deviation):
         return None
     if not deviation or deviation < SMALLEST_DEVIATION:
         return 0.0
-    return float((Fraction(value) - mean) / Fraction(deviation))
+    score = (Fraction(value) - mean) / Fraction(deviation)
+    try:
+        return float(score)
+    except OverflowError:  # further from the mean than floats go
+        return math.inf if score > 0 else -math.inf
 
 
 def _percentile(value, bins):

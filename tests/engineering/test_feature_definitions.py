@@ -77,8 +77,13 @@ def test_every_feature_is_what_the_catalogue_defines(engine, records):
     assert_as_defined(tables, accepted, oracle.fit(accepted), AS_OF)
 
 
+CLOSE_TOGETHER = [{"movie_id": row, "title": "x", "popularity": 5e-308 * row} for row in range(2)]
+"""So close that a served movie's distance in deviations is more than a float can say."""
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @given(fitted=movies(), served=movies())
+@example(fitted=CLOSE_TOGETHER, served=[{"movie_id": 1, "title": "x", "popularity": 1e308}])
 def test_movies_are_measured_against_the_movies_that_were_fitted(engine, fitted, served):
     state = AdvancedTMDBPreProcessor(fitted, backend=engine, as_of=AS_OF).state
     tables = AdvancedTMDBPreProcessor(served, backend=engine, state=state).extract_all_features()
