@@ -2,8 +2,8 @@
 time.
 
 A column is taken in one strict step when the *set* of its types says that Arrow would change nothing silently
-(Arrow alone takes 1.5 as 1 and True as 1). Only a column that fails this, or a range check, is judged value
-by value.
+(Arrow alone takes 1.5 as 1 and True as 1), and its range is checked whole. Only a column that Arrow cannot take so is
+judged value by value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ARROW_ERRORS = (
 
 
 class TypedColumn(NamedTuple):
-    """A column of the schema's type, null where a value is missing or refused, and why each was refused."""
+    """A column of the schema's type, null where a value is missing, and why values were refused, by position."""
 
     array: pa.Array
     problems: Problems
@@ -56,8 +56,7 @@ def typed_column(field: str, column: RawColumn, *, from_csv: bool = False) -> Ty
     if array is not None:
         if field == "genre_ids":
             return TypedColumn(_empty_where_null(array), {})
-        if _all_in_range(field, array):
-            return TypedColumn(array, {})
+        return TypedColumn(array, _out_of_range(field, array))
     return _one_by_one(field, column.to_pylist() if isinstance(column, pa.Array) else column, from_csv)
 
 
@@ -214,25 +213,44 @@ def _empty_where_null(lists: pa.Array) -> pa.Array:
     return pc.if_else(lists.is_null(), pa.scalar([], _GENRE_LISTS), lists)
 
 
-def _all_in_range(field: str, array: pa.Array) -> bool:
-    """Whether no value needs refusing. A refused one sends the whole column to be judged one by one."""
+def _out_of_range(field: str, array: pa.Array) -> Problems:
+    """The refused values of a column that has the right type, in the words of ``values``."""
+    problems = Problems()
     if field in _REQUIRED and array.null_count:
-        return False
+        problems |= _refused(array.is_null(), "is missing")
     if field == "title":
-        return not _any_blank(array)
-    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        known = array.drop_null().to_numpy(zero_copy_only=False)
-        highest = 10 if field == "vote_average" else np.inf
-        low, high = (known.min(), known.max()) if len(known) else (0, 0)  # NaN makes both NaN, and both tests fail
-        return bool(low >= 0 and high <= highest and high != np.inf)
-    return True
+        problems |= _blank(array)
+    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        problems |= _improper_numbers(field, array)
+    return problems
 
 
-def _any_blank(texts: pa.Array) -> bool:
-    """Whether a text holds only white space. Those that start with an ASCII letter or the like do not."""
+def _improper_numbers(field: str, array: pa.Array) -> Problems:
+    known = array.drop_null().to_numpy(zero_copy_only=False)
+    if not len(known):
+        return {}
+    low, high = known.min(), known.max()  # NaN makes both NaN, and every comparison with them false
+    highest = 10 if field == "vote_average" else np.inf
+    if low >= 0 and high <= highest and high != np.inf:
+        return {}
+    problems = _refused(pc.less(array, 0), "is negative")
+    if field == "vote_average":
+        problems = _refused(pc.or_(pc.less(array, 0), pc.greater(array, 10)), "is outside 0 to 10")
+    if pa.types.is_floating(array.type):
+        problems |= _refused(pc.invert(pc.is_finite(array)), "is not a finite number")
+    return problems
+
+
+def _refused(which: pa.Array, reason: str) -> Problems:
+    return dict.fromkeys(np.flatnonzero(which.fill_null(False)).tolist(), reason)
+
+
+def _blank(texts: pa.Array) -> Problems:
+    """Texts that hold only white space. Those that start with an ASCII letter or the like do not."""
     first = pc.binary_slice(texts.cast(pa.large_binary()), 0, 1)
-    suspects = texts.filter(pc.or_(pc.less_equal(first, b" "), pc.greater(first, b"\x7f")))
-    return bool(pc.any(pc.equal(pc.binary_length(pc.utf8_trim(suspects, values.WHITE_SPACE)), 0)).as_py())
+    suspects = np.flatnonzero(pc.or_(pc.less_equal(first, b" "), pc.greater(first, b"\x7f")).fill_null(False))
+    trimmed = pc.utf8_trim(texts.take(pa.array(suspects)), values.WHITE_SPACE)
+    return dict.fromkeys(suspects[np.asarray(pc.equal(pc.binary_length(trimmed), 0))].tolist(), "is empty")
 
 
 def parse_dates(column: pa.Array) -> pa.Array:

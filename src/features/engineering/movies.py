@@ -149,7 +149,7 @@ def _judged(batch: Batch, seen: _SeenIds) -> tuple[pa.Table, pa.Table]:
     good[repeated] = False
     table = pa.table([arrays[field] for field in FIELDS], schema=_NULLABLE_SCHEMA)
     accepted = table if good.all() else table.filter(pa.array(good))
-    return accepted.cast(MOVIE_SCHEMA), _account(batch, problems)
+    return accepted.cast(MOVIE_SCHEMA), _account(batch, problems, arrays["movie_id"])
 
 
 _NULLABLE_SCHEMA = pa.schema([field.with_nullable(True) for field in MOVIE_SCHEMA])
@@ -161,13 +161,13 @@ def _note(problems: dict[int, tuple[str, str]], field: str, found: Problems) -> 
         problems.setdefault(position, (field, reason))
 
 
-def _account(batch: Batch, problems: dict[int, tuple[str, str]]) -> pa.Table:
+def _account(batch: Batch, problems: dict[int, tuple[str, str]], ids: pa.Array) -> pa.Table:
     if not problems:
         return REJECTED_SCHEMA.empty_table()
     positions = sorted(problems)
     columns = [
         [batch.rows[at] for at in positions],
-        _readable_ids(batch, positions),
+        _readable_ids(batch, positions, ids),
         [problems[at][0] for at in positions],
         [problems[at][1] for at in positions],
         [record_json(record) for record in batch.records(positions)],
@@ -178,12 +178,15 @@ def _account(batch: Batch, problems: dict[int, tuple[str, str]]) -> pa.Table:
     )
 
 
-def _readable_ids(batch: Batch, positions: list[int]) -> list[int | None]:
-    """The ids of refused records, where they are integers."""
-    column = batch.columns.get("movie_id")
-    if column is None:
-        return [None] * len(positions)
-    return [integer_or_none(_plain(column[at]), from_csv=batch.from_csv) for at in positions]
+def _readable_ids(batch: Batch, positions: list[int], ids: pa.Array) -> list[int | None]:
+    """The ids of refused records, where they are integers; also of those that were refused for their id."""
+    found: list[int | None] = ids.take(pa.array(positions)).to_pylist()
+    raw = batch.columns.get("movie_id")
+    if raw is not None:
+        for index, position in enumerate(positions):
+            if found[index] is None:
+                found[index] = integer_or_none(_plain(raw[position]), from_csv=batch.from_csv)
+    return found
 
 
 def _plain(value: Any) -> Any:
