@@ -13,6 +13,7 @@ from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
 from features.store.config import Reads
 from features.store.storage.base import Storage
+from features.store.storage.refusal import told
 from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
@@ -84,10 +85,13 @@ class TableReader:
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         self._verify(table)
-        try:
-            value = self._codec.read(self._storage.path(table.id), columns)
-        except FileNotFoundError as error:
-            raise _vanished(table) from error
+        path = self._storage.path(table.id)
+        with told("read", path):
+            self._storage.point("storage.read")
+            try:
+                value = self._codec.read(path, columns)
+            except FileNotFoundError as error:
+                raise _vanished(table) from error
         return value, self._codec.size(value)
 
     def _verify(self, table: TableFile) -> None:

@@ -73,16 +73,26 @@ def violations(events: Iterable[Event]) -> list[str]:
     return [line for group in groups.values() for line in _of_group(group)]
 
 
+def contents(events: Iterable[Event]) -> list[Content]:
+    """What each version of one group held, if the history is right; the first is of version 0, before there was any."""
+    held: list[Content] = [NO_TABLES]
+    for write in _in_order(events):
+        held.append(_after(write, held))
+    return held
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted((event for event in events if event.writes and event.version is not None), key=_version)
+
+
 def _of_group(events: Sequence[Event]) -> list[str]:
-    made = sorted((event for event in events if event.writes and event.version is not None), key=_version)
+    made = _in_order(events)
     wrong = [*_misnumbered(made)]
     if wrong:
         return wrong  # without an order of the writes there is nothing to compare the rest with
-    contents: list[Content] = [NO_TABLES]
-    for write in made:
-        wrong.extend(_misapplied(write, contents))
-        contents.append(_after(write, contents))
-    return [*wrong, *_out_of_order(events, _Contents(contents))]
+    held = contents(made)
+    wrong = [line for write in made for line in _misapplied(write, held)]
+    return [*wrong, *_out_of_order(events, _Contents(held))]
 
 
 def _version(event: Event) -> int:
@@ -97,22 +107,22 @@ def _misnumbered(made: Sequence[Event]) -> Iterator[str]:
             return
 
 
-def _misapplied(write: Event, contents: Sequence[Content]) -> Iterator[str]:
-    before = len(contents) - 1
+def _misapplied(write: Event, held: Sequence[Content]) -> Iterator[str]:
+    before = _version(write) - 1
     if write.expected is not None and write.expected != before:
         yield f"lost update: {write} followed version {before}"
-    if write.kind == "delete" and not contents[-1].keys() >= set(write.asked or ()):
+    if write.kind == "delete" and not held[before].keys() >= set(write.asked or ()):
         yield f"deleted what was not there: {write} of {write.asked} followed version {before}"
     if write.kind == "rollback" and not 0 < (write.at or 0) <= before:
         yield f"rolled back to what was not there: {write} followed version {before}"
 
 
-def _after(write: Event, contents: Sequence[Content]) -> Content:
+def _after(write: Event, held: Sequence[Content]) -> Content:
     if write.kind == "rollback":
-        return contents[write.at or 0] if (write.at or 0) < len(contents) else NO_TABLES
+        return held[write.at or 0] if (write.at or 0) < len(held) else NO_TABLES
     if write.kind == "delete":
-        return {name: value for name, value in contents[-1].items() if name not in (write.asked or ())}
-    return {**contents[-1], **write.tables}
+        return {name: value for name, value in held[-1].items() if name not in (write.asked or ())}
+    return {**held[-1], **write.tables}
 
 
 class _Contents:

@@ -6,7 +6,6 @@ that the two agree is evidence for both.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from types import MappingProxyType
 from features.errors import ConflictError, NotFoundError, UnsafeEnvironmentError
 from features.store.catalog.base import Catalog, CondemnedError, Swept
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
+from features.store.waiting import STANDARD, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,15 @@ class _State:
 class MemoryCatalog(Catalog):
     """Versions in dicts, one lock around everything."""
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
+    def __init__(self, waiting: Waiting = STANDARD) -> None:
+        self._lock = waiting.lock()
         self._state = _State()
 
     def commit(self, change: Change) -> Committed:
         """See ``Catalog.commit``."""
         with self._lock:
             self.point("catalog.begin")
-            if (earlier := self.written_by(change.write_id)) is not None:
+            if (earlier := self._written_by(change.write_id)) is not None:
                 return earlier
             history = self._state.groups.get(change.group, [])
             latest = history[-1].number if history else 0
@@ -101,11 +101,14 @@ class MemoryCatalog(Catalog):
     def written_by(self, write_id: str) -> Committed | None:
         """See ``Catalog.written_by``."""
         with self._lock:
-            for history in self._state.groups.values():
-                for version in history:
-                    if version.change.write_id == write_id:
-                        files = {name: file.id for name, file in version.change.tables.items()}
-                        return Committed(version.number, files)
+            return self._written_by(write_id)
+
+    def _written_by(self, write_id: str) -> Committed | None:
+        for history in self._state.groups.values():
+            for version in history:
+                if version.change.write_id == write_id:
+                    files = {name: file.id for name, file in version.change.tables.items()}
+                    return Committed(version.number, files)
         return None
 
     def groups(self) -> dict[str, int]:

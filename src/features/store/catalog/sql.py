@@ -262,7 +262,7 @@ class SqlCatalog(Catalog):
         known = self._latest.get(group)
         if known is not None:
             return known
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             found = self._snapshot(connection, group, None)
         with self._watch_lock:
             if self._seen == seen and len(self._latest) < 4096:
