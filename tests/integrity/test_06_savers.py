@@ -1,0 +1,56 @@
+"""Guarantees 5 and 6: of savers that expect the same version exactly one wins; counting with it loses no count."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.testing.schedule import Scheduler
+from features.testing.searches import by_priority, drawn, exhaustive, told
+from tests.integrity.lab import play
+from tests.integrity.profiles import budget, count
+from tests.integrity.sessions import Session
+
+
+def one_wins(scheduler: Scheduler, savers: int, catalog: str, homes: list[int]) -> None:
+    lab = play(scheduler, [lambda session: session.save("a", expected=3)] * savers, catalog=catalog, homes=homes)
+    kinds = sorted(event.kind for event in lab.events if event.session != "afterwards")
+    assert kinds == ["conflict"] * (savers - 1) + ["save"]
+
+
+@pytest.mark.parametrize("homes", [[0, 0], [0, 1]], ids=["one process", "two processes"])
+def test_of_two_savers_one_wins_whatever_the_order(homes: list[int]) -> None:
+    explored = exhaustive(
+        lambda scheduler: one_wins(scheduler, 2, "sqlite", homes), preemptions=budget(dev=1, ci=3, thorough=4)
+    )
+    count("schedules: two savers with one expectation, exhaustive", explored)
+
+
+@pytest.mark.parametrize("catalog", ["sqlite", "memory"])
+@settings(max_examples=budget(dev=5, ci=300, thorough=20_000))
+@given(
+    savers=st.integers(3, 8), homes=st.lists(st.integers(0, 2), min_size=8, max_size=8), numbers=st.binary(min_size=60)
+)
+def test_of_many_savers_one_wins(catalog: str, savers: int, homes: list[int], numbers: bytes) -> None:
+    count("schedules: three to eight savers with one expectation")
+    told(lambda scheduler: one_wins(scheduler, savers, catalog, homes[:savers]), Scheduler(drawn(numbers)))
+
+
+def count_up(session: Session) -> None:
+    """Save with the version that was seen, again until nobody was faster."""
+    for _ in range(4):
+        session.load()
+        held = [event for event in session.lab.events if event.session == session.name][-1]
+        version = session.store.versions("g")[-1].version
+        assert held.end is not None
+        session.save("a", expected=version)
+        if session.lab.events[-1].kind == "save":
+            return
+
+
+@settings(max_examples=budget(dev=3, ci=200, thorough=10_000))
+@given(seed=st.integers(0, 2**32), homes=st.lists(st.integers(0, 1), min_size=3, max_size=3))
+def test_counting_loses_no_count(seed: int, homes: list[int]) -> None:
+    count("schedules: three that count up, by priority")
+    told(lambda scheduler: play(scheduler, [count_up] * 3, homes=homes), Scheduler(by_priority(seed)))

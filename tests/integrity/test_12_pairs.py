@@ -1,0 +1,47 @@
+"""Guarantees 3, 4, 5, 7, 9 to 13 for every two operations at once: every schedule with few preemptions.
+
+What is looked at after each one is in ``lab.Lab.verdict``: the disk holds what the catalog refers to, versions have
+no gaps, and what each operation saw fits one order of whole operations.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+
+import pytest
+
+from features.testing.searches import exhaustive
+from tests.integrity.lab import play
+from tests.integrity.profiles import budget, count
+from tests.integrity.sessions import OPERATIONS
+
+PREEMPTIONS = budget(dev=0, ci=2, thorough=3)
+PAIRS = list(combinations_with_replacement(OPERATIONS, 2))
+
+
+@pytest.mark.parametrize("homes", [(0, 0), (0, 1)], ids=["one process", "two processes"])
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+def test_two_operations_at_once(pair: tuple[str, str], homes: tuple[int, int]) -> None:
+    explored = exhaustive(
+        lambda scheduler: play(scheduler, [OPERATIONS[name] for name in pair], homes=homes), preemptions=PREEMPTIONS
+    )
+    count(f"schedules: two operations, every one with at most {PREEMPTIONS} preemptions", explored)
+
+
+THREES = {
+    "a file is read by two while it is dropped": ("load version 1", "load version 1", "collect all but 1"),
+    "a saver is condemned while another saves": ("save a", "save a", "collect"),
+    "a lister beside a saver and a collection": ("list versions", "save a", "collect all but 1"),
+    "a reader beside two savers of the whole group": ("load", "save a and b", "save a and b"),
+    "a copy is made while another collects": ("back up", "save a", "collect all but 1"),
+    "a rollback to what is being dropped": ("roll back to 1", "load version 1", "collect all but 1"),
+}
+
+
+@pytest.mark.parametrize("name", THREES)
+def test_three_operations_at_once(name: str) -> None:
+    bound = budget(dev=0, ci=1, thorough=2)
+    three = [OPERATIONS[each] for each in THREES[name]]
+    for homes in ((0, 0, 1), (0, 1, 1)):
+        explored = exhaustive(lambda scheduler, homes=homes: play(scheduler, three, homes=homes), preemptions=bound)
+        count(f"schedules: three operations, every one with at most {bound} preemptions", explored)
