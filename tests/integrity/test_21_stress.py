@@ -1,0 +1,122 @@
+"""Guarantee 21: what many threads of many processes saw of one store could have happened one operation at a time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from features.testing.stress.crew import Crew, CrewError
+from features.testing.stress.journal import Journal, read_journals
+from features.testing.stress.verdict import verdict
+from features.testing.stress.worker import Plan, Session
+from tests.integrity.profiles import budget, count
+
+SECONDS = 600
+"""Bounds a machine that is too slow, or a store that has stopped."""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    (tmp_path / "journals").mkdir()
+    return Plan(tmp_path / "store", tmp_path / "journals", threads=4)
+
+
+def test_processes_and_threads_agree_with_the_history(plan: Plan) -> None:
+    wanted = budget(dev=300, ci=6_000, thorough=200_000)
+    with Crew(plan, method="spawn") as crew:
+        crew.hire(budget(dev=2, ci=4, thorough=8))
+        crew.open_gate()
+        for _ in range(SECONDS):
+            crew.watch(1)
+            if len(read_journals(plan.journals).events) >= wanted:
+                break
+        crew.dismiss()
+        assert len(crew) == 0
+    found = verdict(plan)
+    count("operations of processes and threads", len(found.events))
+    assert found.ok, found.faults
+    assert found.cut_short == 0
+    for kind in ("save", "load", "delete", "rollback", "conflict"):
+        assert found.seconds(kind), f"no {kind} among {len(found.events)} operations"
+
+
+def test_a_worker_that_ends_by_itself_is_noticed(plan: Plan) -> None:
+    plan.folder.write_text("no folder")
+    with Crew(plan) as crew:
+        crew.hire(1)
+        with pytest.raises(CrewError, match="did not open the store"):
+            crew.open_gate()
+
+
+def do_steps(plan: Plan, number: int = 60) -> None:
+    """One thread of this process does so many operations."""
+    with Journal(plan.journals / "own.jsonl") as journal, plan.open() as store:
+        session = Session(store, journal, "own", "1")
+        for _ in range(number):
+            session.step()
+
+
+def change_record(plan: Plan, wanted: Callable[[dict], bool], **changes: object) -> None:
+    """Rewrite the journal so that the first event of such a kind that has ended says something else."""
+    path = plan.journals / "own.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    event = next(one["event"] for one in records if one.get("event") and one["event"]["end"] and wanted(one["event"]))
+    event.update(changes)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def test_one_thread_alone_is_found_to_be_well(plan: Plan, backend: str) -> None:
+    do_steps(replace(plan, backend=backend))
+    found = verdict(plan)
+    assert found.ok, found.faults
+    assert found.acknowledged == sum(event.writes for event in found.events) > 20
+
+
+def test_an_acknowledged_save_that_is_not_there_is_lost(plan: Plan) -> None:
+    do_steps(plan)
+    change_record(plan, lambda event: event["kind"] == "save", tables={"a": "another"})
+    found = verdict(plan)
+    assert [line for line in found.lost if "another" in line]
+    assert not found.ok
+
+
+def test_a_version_that_is_gone_is_found(plan: Plan) -> None:
+    do_steps(plan)
+    with closing(sqlite3.connect(plan.folder / "catalog.sqlite3")) as catalog, catalog:
+        catalog.execute("DELETE FROM versions WHERE version = 2")
+    found = verdict(plan)
+    assert found.lost
+    assert found.problems
+    assert [line for line in found.violations if "made by nobody" in line]
+
+
+def test_a_read_of_what_is_no_longer_current_is_found(plan: Plan) -> None:
+    do_steps(plan)
+    change_record(
+        plan,
+        lambda event: event["kind"] == "load" and event["at"] is event["asked"] is None,
+        begin=1e9,
+        end=2e9,
+    )
+    assert [line for line in verdict(plan).violations if line.startswith("read-your-writes")]
+
+
+def test_a_load_of_two_saves_at_once_is_found(plan: Plan) -> None:
+    do_steps(plan)
+    change_record(plan, lambda event: event["kind"] == "load" and "a" in event["tables"], tables={"a": "nobody's"})
+    assert [line for line in verdict(plan).violations if "torn read" in line]
+
+
+def test_an_error_that_a_worker_met_is_told(plan: Plan) -> None:
+    do_steps(plan)
+    for path in (plan.folder / "files").iterdir():
+        path.write_bytes(b"")
+    with Journal(plan.journals / "other.jsonl") as journal, plan.open() as store:
+        Session(store, journal, "other", "2").load("stress-1")
+    assert [line for line in read_journals(plan.journals).failures if "CorruptFileError" in line]
