@@ -20,6 +20,9 @@ from features.store.storage.base import Storage
 from features.store.versions import CheckReport, GcReport, Problem, TableFile
 
 _ATTEMPTS = 8
+_DAMAGED = {"size", "digest", "rows", "schema"}
+"""Problems that are the file's own. One that the system would not read just now may be sound: it stays in its place."""
+
 _DELETING_THREADS = 8
 _DELETED_ALONE = 16
 """Files up to which starting threads takes longer than it saves."""
@@ -39,7 +42,8 @@ def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> Ch
         still = {file.id for file in catalog.files()}
         suspects = [problem for problem in suspects if problem.file in still]
     orphans = {file for file in early.keys() - {file.id for file in files} if not storage.in_use(file)}
-    quarantined = [*orphans, *(problem.file for problem in suspects if problem.file)] if repair else []
+    damaged = [problem.file for problem in suspects if problem.file and problem.kind in _DAMAGED]
+    quarantined = [*orphans, *damaged] if repair else []
     return CheckReport(
         problems=(*(Problem("catalog", None, "catalog", fault) for fault in catalog.problems()), *suspects),
         orphans=tuple(sorted(orphans)),
