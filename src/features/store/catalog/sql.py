@@ -180,6 +180,7 @@ class SqlCatalog(Catalog):
         with self._database.told():
             copy = sqlite3.connect(target)
             try:
+                copy.execute("PRAGMA journal_mode=TRUNCATE")  # one that is deleted may be back after a power cut
                 with self._reading() as connection:
                     connection.backup(copy)
             finally:
