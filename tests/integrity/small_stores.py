@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from features.errors import NotFoundError
 from features.store.catalog.base import Catalog
 from features.store.drivers import catalog_path, open_catalog, open_storage
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
@@ -19,6 +19,7 @@ from features.store.storage.base import Storage
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder
 from features.store.upkeep import copy
+from features.testing.crashdisk import CrashDisk, Remains
 
 MEMORY = Path("/dev/shm")  # a folder of each test's own is made in it
 STRAY = "0" * 31 + "1"
@@ -98,6 +99,16 @@ def fill(store: SimpleFeatureStore[pa.Table]) -> None:
     (store.config.folder / "files" / f"{STRAY}.parquet").write_bytes(b"left by a save that died")
 
 
+@cache
+def filled() -> Remains:
+    """A disk with the small store on it, all of it synced."""
+    with folder() as root:
+        with Workplace(root).opened() as store:
+            fill(store)
+        with closing(CrashDisk(root, [root / "store" / "catalog.sqlite3"])) as disk:
+            return disk.cut(lambda _many: 0)
+
+
 def contents(store: SimpleFeatureStore[pa.Table]) -> dict[str, Any]:
     """Everything that a caller can load, by group and version, as plain values."""
     return {
@@ -112,10 +123,3 @@ def contents(store: SimpleFeatureStore[pa.Table]) -> dict[str, Any]:
         }
         for group in store.list_feature_groups()
     }
-
-
-def latest(store: SimpleFeatureStore[pa.Table], group: str) -> int:
-    try:
-        return store.versions(group)[-1].version
-    except NotFoundError:
-        return 0

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from features.store.feature_store import SimpleFeatureStore
 from features.store.storage.base import nothing
 from features.testing.crashdisk import CrashDisk, Remains, build, every_cut
 from tests.integrity.profiles import budget, count
-from tests.integrity.small_stores import OPERATIONS, Run, Workplace, contents, fill, folder, settings, table
+from tests.integrity.small_stores import OPERATIONS, Run, Workplace, contents, filled, folder, settings, table
 
 MOST = budget(dev=4, ci=10_000, thorough=10_000)
 """Cuts looked at of one operation; where there are more, some all over it."""
@@ -38,15 +37,6 @@ Look = Callable[[CrashDisk], Iterable[Remains]]
 
 def bare() -> Remains:
     return frozenset()
-
-
-@cache
-def filled() -> Remains:
-    """The disk with the small store on it, all of it synced."""
-    with folder() as root:
-        with Workplace(root).opened() as store:
-            fill(store)
-        return CrashDisk(root, [root / "store" / "catalog.sqlite3"]).cut(lambda _possibilities: 0)
 
 
 SEQUENCES = [name for name in OPERATIONS if name != "backup"]  # which wants a new folder each time
