@@ -59,8 +59,8 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.mode}: {self.cuts} cuts, {self.acknowledged} acknowledged saves and backups, {len(self.lost)} lost in "
-            f"{self.cuts_with_a_loss} cuts, {len(self.problems)} other problems"
+            f"{self.mode}: {self.cuts} cuts, {self.acknowledged} acknowledged saves and backups, "
+            f"{len(self.lost)} lost in {self.cuts_with_a_loss} cuts, {len(self.problems)} other problems"
         )
 
 
@@ -81,7 +81,9 @@ def cut_often(cuts: int, mode: str, seed: int = 0) -> Tally:
     """Cut the power so many times under a catalog with the given journal mode."""
     tally, choice = Tally(mode), random.Random(seed)
     with tempfile.TemporaryDirectory() as practice, opened(Path(practice) / "store", mode) as store:
-        store.save_features("w", {"a": table(1)})  # so that no child has to compile and import all that again
+        store.save_features(
+            "w", {"a": table(1)}, message="1"
+        )  # so that no child has to compile and import all that again
         store.check(deep=True)
         list(saved(store))
     while tally.cuts < cuts:
