@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from features.errors import CorruptFileError, FeatureStoreError, NotFoundError
 from features.frames import Backend
 from features.store.cache import FeatureCache
@@ -17,6 +19,8 @@ from features.store.storage.refusal import told
 from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
+_SMALL = 1 << 20
+"""Values below which nobody counts a table's bytes."""
 
 
 class VanishedError(FeatureStoreError):
@@ -56,19 +60,11 @@ class TableReader:
             VanishedError: there is no such file.
         """
         wanted = None if columns is None else tuple(columns)
-        if self._cache is None:
+        if self._cache is None or _bytes_at_least(table, wanted) > self._cache.max_bytes:
             value, _ = self._load(table, wanted)
-            return self._codec.give_away(value)
-        size = 0
-
-        def load() -> tuple[Any, int]:
-            nonlocal size
-            value, size = self._load(table, wanted)
-            return value, size
-
-        value = self._cache.get((table.id, wanted), load)
-        too_large_to_keep = size > self._cache.max_bytes
-        return self._codec.give_away(value) if too_large_to_keep else self._codec.hand_out(value)
+            return self._codec.give_away(value)  # it is ours alone: a value from the cache others may have got too
+        value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
+        return self._codec.hand_out(value)
 
     def scan(self, table: TableFile, columns: Sequence[str] | None) -> Any:
         """What reads the table later, piece by piece; verified now, if it is to be.
@@ -116,6 +112,15 @@ class TableReader:
             self._verified[file] = None
             if len(self._verified) > _VERIFIED_AT_MOST:
                 self._verified.popitem(last=False)
+
+
+def _bytes_at_least(table: TableFile, columns: tuple[str, ...] | None) -> int:
+    """Memory that the columns of a fixed width take. Zero where it is small: this is asked at every read."""
+    width = len(table.schema) if columns is None else len(columns)
+    if table.rows * width < _SMALL:
+        return 0
+    types = table.schema.types if columns is None else [table.schema.field(name).type for name in columns]
+    return sum(table.rows * kind.bit_width // 8 for kind in types if pa.types.is_primitive(kind))
 
 
 def _vanished(table: TableFile) -> VanishedError:

@@ -113,7 +113,7 @@ class Codec(ABC, Generic[Value]):
         """Let the library set itself up now, rather than in somebody's first save and load."""
 
     def give_away(self, value: Value) -> Any:
-        """As ``hand_out``, for a value that nobody will ask for again: what it holds may be given away."""
+        """As ``hand_out``, for a value that nobody else has and that is not used again: its memory may be given."""
         return self.hand_out(value)
 
     @abstractmethod

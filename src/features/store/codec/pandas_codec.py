@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from features.store.codec.arrow import DTYPES, read_from, read_parquet, write_parquet, write_to
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
-from features.store.codec.pandas_dtypes import decode, encode
+from features.store.codec.pandas_dtypes import decode, encode, is_plain
 from features.store.codec.pandas_frames import apply_note, check_frame, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 
@@ -33,7 +34,7 @@ class Decoded:
     __slots__ = ("_source", "bytes")
 
     def __init__(self, table: pa.Table) -> None:
-        self._source: pa.Table | pd.DataFrame = table
+        self._source: pa.Table | pd.DataFrame | None = table
         self.bytes = int(table.get_total_buffer_size())
 
     def frame(self) -> pd.DataFrame:
@@ -48,8 +49,8 @@ class Decoded:
 
     def last_frame(self) -> pd.DataFrame:
         """The same for a caller who is the last to ask: without a copy where that can be saved."""
-        source = self._source
-        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source)
+        source, self._source = self._source, None
+        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source, last=True)
 
 
 class PandasCodec(Codec[Decoded]):
@@ -123,13 +124,30 @@ def _note(frame: pd.DataFrame, notes: Mapping[Any, Any], table: str) -> str:
     return note
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, *, last: bool = False) -> pd.DataFrame:
+    """A frame of its own memory. Numbers are copied by pyarrow, on all cores; the other columns one by one.
+
+    Args:
+        table: what was read.
+        last: nobody else has the table: each column of numbers is freed as soon as it is copied.
+    """
     note = _whole_note(table)
-    columns = {
-        name: _series(decode(column, note["columns"].get(name)))
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
-    return apply_note(pd.DataFrame(columns, copy=True), note)
+    others = {}
+    for position, name in enumerate(table.column_names):
+        column, column_note = table.column(position), note["columns"].get(name)
+        if not is_plain(column, column_note):
+            others[position] = _series(decode(column, column_note))
+            table = table.set_column(position, name, _room(len(table)))
+    del column
+    frame = table.to_pandas(ignore_metadata=True, self_destruct=last)
+    for position, values in others.items():
+        frame.isetitem(position, values)
+    return apply_note(frame, note)
+
+
+def _room(rows: int) -> pa.Array:
+    """A column to be replaced, so that those around it stay in their places."""
+    return pa.array(np.zeros(rows, np.int8))
 
 
 def _series(values: Any) -> Any:

@@ -47,6 +47,13 @@ def decode(column: pa.ChunkedArray, note: Note | None) -> Any:
     return _DECODERS[note["kind"]](column, note)
 
 
+def is_plain(column: pa.ChunkedArray, note: Note | None) -> bool:
+    """Whether ``pa.Table.to_pandas`` builds the very column that ``decode`` would: numbers without nulls."""
+    if note is None or note["kind"] != "numpy" or column.null_count:
+        return False
+    return np.dtype(note["dtype"]).kind in "biuf" and column.type == pa.from_numpy_dtype(note["dtype"])
+
+
 def _encode_numpy(column: pd.Series[Any], dtype: np.dtype[Any]) -> Encoded:
     if not dtype.isnative:
         raise Refusal(f"{dtype} is not in this machine's byte order; use astype({dtype.newbyteorder('=').name!r})")

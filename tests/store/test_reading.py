@@ -1,0 +1,60 @@
+"""Loads that the cache does not keep: each caller's own, however many come at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+
+ROWS = 200_000
+LARGE = pa.table(
+    {
+        **{f"number {position}": np.full(ROWS, position / 2) for position in range(5)},
+        "whole": np.arange(ROWS),
+        "text": ["a", None] * (ROWS // 2),
+    }
+)
+
+
+def bytes_of(frame: Any) -> dict[str, bytes]:
+    """The numbers of a frame, as they stand in memory."""
+    return {name: np.asarray(frame[name]).tobytes() for name in LARGE.column_names[:-1]}
+
+
+@pytest.mark.parametrize("cache", [{"cache_enabled": False}, {"cache_max_bytes": 1 << 20}], ids=["off", "too small"])
+def test_threads_that_load_what_is_not_kept_each_get_their_own(
+    tmp_path: Path, backend: Any, cache: dict[str, Any]
+) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, **cache)) as store:
+        store.save_features("g", {"t": LARGE})
+        with ThreadPoolExecutor(8) as threads:
+            loaded = list(threads.map(lambda _: store.get_features(["t"], "g")["t"], range(16)))
+        assert all(bytes_of(frame) == bytes_of(LARGE) for frame in loaded)
+        if backend == "pandas":
+            loaded[0].loc[:, "whole"] = -1
+            loaded[0].loc[:, "number 3"] = -1.0
+            assert bytes_of(loaded[1]) == bytes_of(LARGE)
+        assert store.cache is None or len(store.cache) == 0
+
+
+def test_a_frame_of_pandas_can_be_changed_in_place(tmp_path: Path) -> None:
+    """Its memory is its own: neither read-only nor shared with what was read."""
+    pytest.importorskip("pandas")
+    for enabled in (True, False):
+        config = FeatureStoreConfig(tmp_path, backend="pandas", cache_enabled=enabled)
+        with SimpleFeatureStore(config) as store:
+            store.save_features("g", {"t": LARGE})
+            frame = store.get_features(["t"], "g")["t"]
+            store.save_features("g", {"own": frame})
+            for _ in range(3):
+                own = store.get_features(["own"], "g")["own"]
+                assert own.equals(frame)
+                for name in own.columns[:-1]:
+                    own.loc[5, name] = 7
+                    assert own.loc[5, name] == 7
