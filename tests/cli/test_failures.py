@@ -115,7 +115,7 @@ def test_the_version_is_the_packages(run: Run) -> None:
     assert run("--version").out == f"features {features.__version__}\n"
 
 
-COMMANDS = ("build", "ls", "show", "log", "get", "check", "gc", "rollback", "delete", "backup", "sample")
+COMMANDS = ("build", "ls", "show", "log", "get", "check", "gc", "rollback", "delete", "backup", "stress", "sample")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,6 +11,7 @@ from features.cli.building import build
 from features.cli.exporting import get
 from features.cli.failures import WRONG_USE, TellingGroup
 from features.cli.sampling import sample
+from features.cli.stress import stress
 from features.cli.upkeep import backup, check, delete, gc, rollback
 
 app = typer.Typer(
@@ -55,5 +56,5 @@ def features(
         raise typer.Exit(WRONG_USE)
 
 
-for _command in (build, ls, show, log, get, check, gc, rollback, delete, backup, sample):
+for _command in (build, ls, show, log, get, check, gc, rollback, delete, backup, stress, sample):
     app.command()(_command)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from features.errors import FeatureStoreError
 from features.store.feature_store import SimpleFeatureStore
 from features.testing.history import Event, violations
-from features.testing.stress.journal import Made, read_journals
+from features.testing.stress.journal import Made, Records, read_journals
 from features.testing.stress.worker import Plan, contents, table_of
 
 Known: TypeAlias = dict[str, dict[int, Made]]
@@ -62,8 +63,12 @@ class Verdict:
         return sum(event.writes and event.end is None and event.version is not None for event in self.events)
 
     def seconds(self, kind: str) -> list[float]:
-        """How long each operation of a kind took, the quickest first."""
-        return sorted(event.end - event.begin for event in self.events if event.kind == kind and event.end is not None)
+        """How long each of the crew's operations of a kind took, the quickest first."""
+        return sorted(
+            event.end - event.begin
+            for event in self.events
+            if event.kind == kind and event.end is not None and event.session != _AFTERWARDS
+        )
 
 
 def verdict(plan: Plan) -> Verdict:
@@ -73,44 +78,57 @@ def verdict(plan: Plan) -> Verdict:
     with equal content, not only in name.
     """
     records = read_journals(plan.journals)
+    known: Known = {}
     with replace(plan, backend="pyarrow").open() as store:
         report = store.check(deep=True)
-        known = {}
-        for group in store.list_feature_groups():
+        groups = sorted({*plan.groups} & {*store.list_feature_groups()})
+        for group in groups:
             kept = {line.version: Made(line.write_id, line.message) for line in store.versions(group)}
             dropped = {number: made for number, made in records.noted(group).items() if number < min(kept)}
             known[group] = dropped | kept
-            records.events.extend(_loaded(store, group, list(kept)))
+            for at in (*kept, None):
+                _load(store, group, at, records)
         events = _numbered(records.events, known)
-        events.extend(_saved_and_loaded(store))
+        further = Records(failures=records.failures)
+        for group in groups:
+            _save_and_load(store, group, further)
+    lost = [event for event in events if _is_lost(event, known)]
+    events = [event for event in events if not _is_lost(event, known)] + further.events
     return Verdict(
         events=tuple(events),
         busy=records.busy,
-        lost=tuple(f"lost: {event} was acknowledged" for event in events if _is_lost(event, known)),
-        violations=tuple(violations(event for event in events if not _is_lost(event, known))),
+        lost=tuple(f"lost: {event} was acknowledged" for event in lost),
+        violations=tuple(violations(events)),
         problems=tuple(problem.message for problem in report.problems),
         failures=tuple(records.failures),
     )
 
 
-def _loaded(store: SimpleFeatureStore[Any], group: str, versions: list[int]) -> Iterator[Event]:
-    """Loads of every version that is kept, and of the latest without naming it."""
-    for at in (*versions, None):
-        begin = time.monotonic()
+def _load(store: SimpleFeatureStore[Any], group: str, at: int | None, records: Records) -> None:
+    """One version, or the latest without naming it, becomes a load in the history."""
+    begin = time.monotonic()
+    try:
         seen = contents(store.get_features(None, group, version=at))
-        yield Event(_AFTERWARDS, group, "load", begin, time.monotonic(), tables=seen, at=at)
+    except FeatureStoreError as error:
+        records.failures.append(f"{_AFTERWARDS}: {error}")
+        return
+    records.events.append(Event(_AFTERWARDS, group, "load", begin, time.monotonic(), tables=seen, at=at))
 
 
-def _saved_and_loaded(store: SimpleFeatureStore[Any]) -> Iterator[Event]:
-    """One more save on top of each group's latest version, which is where the history ends."""
-    for group in store.list_feature_groups():
-        latest = store.versions(group)[-1].version
-        write_id = f"{_AFTERWARDS} {group} {latest}"
-        begin = time.monotonic()
+def _save_and_load(store: SimpleFeatureStore[Any], group: str, records: Records) -> None:
+    """A save on top of the latest version, which is where the history ends."""
+    latest = store.versions(group)[-1].version
+    write_id = f"{_AFTERWARDS} {group} {latest}"
+    begin = time.monotonic()
+    try:
         store.save_features(group, {"a": table_of(write_id)}, expected_version=latest, write_id=write_id)
-        saved = Event(_AFTERWARDS, group, "save", begin, time.monotonic(), latest + 1, latest, {"a": write_id})
-        yield saved
-        yield from _loaded(store, group, [latest + 1])
+    except FeatureStoreError as error:
+        records.failures.append(f"{_AFTERWARDS}: {error}")
+        return
+    records.events.append(
+        Event(_AFTERWARDS, group, "save", begin, time.monotonic(), latest + 1, latest, {"a": write_id})
+    )
+    _load(store, group, None, records)
 
 
 def _numbered(recorded: list[Event], known: Known) -> list[Event]:
@@ -150,6 +168,4 @@ def _claim(unclaimed: Mapping[int, Made], group: str, events: list[Event]) -> No
 
 def _is_lost(event: Event, known: Known) -> bool:
     """Whether a write was acknowledged and its version is neither there nor among those that a collection dropped."""
-    if not event.writes or event.end is None or event.session == _AFTERWARDS:
-        return False
-    return event.version not in known.get(event.group, {})
+    return event.writes and event.end is not None and event.version not in known.get(event.group, {})

@@ -24,8 +24,6 @@ from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.testing.history import Event
 from features.testing.stress.journal import Journal
 
-GROUPS = ("stress-1", "stress-2")
-"""Few, so that workers get into each other's way."""
 TABLES = ("a", "b", "c")
 ROWS = 16
 KEPT_VERSIONS = 20
@@ -41,6 +39,7 @@ class Plan:
         threads: in each worker.
         seed: of the operations drawn; how they interleave is up to the machine.
         backend: of the frames that the workers load.
+        groups: that they work in; new, and few, so that they get into each other's way.
     """
 
     folder: Path
@@ -48,6 +47,7 @@ class Plan:
     threads: int
     seed: int = 0
     backend: Backend = "pyarrow"
+    groups: tuple[str, ...] = ("stress-1", "stress-2")
 
     def open(self) -> SimpleFeatureStore[Any]:
         """A store object of one's own. Its cache is too small for all that is read."""
@@ -62,7 +62,7 @@ def work(plan: Plan, name: str, gate: Connection) -> None:
     with Journal(plan.journals / f"{name}.jsonl") as journal, plan.open() as store, _crew_gone():
         gate.send("ready")
         gate.recv()
-        sessions = [Session(store, journal, name, f"{plan.seed} {name} {number}") for number in range(plan.threads)]
+        sessions = [Session(plan, store, journal, name, number) for number in range(plan.threads)]
         threads = [threading.Thread(target=session.work, args=(over,)) for session in sessions]
         for thread in threads:
             thread.start()
@@ -104,11 +104,12 @@ def contents(frames: dict[str, Any]) -> dict[str, str]:
 class Session:
     """One thread's operations, each drawn, done and noted."""
 
-    def __init__(self, store: SimpleFeatureStore[Any], journal: Journal, name: str, seed: str) -> None:
+    def __init__(self, plan: Plan, store: SimpleFeatureStore[Any], journal: Journal, name: str, number: int) -> None:
+        self._groups = plan.groups
         self._store = store
         self._journal = journal
         self._name = name
-        self._random = random.Random(seed)  # noqa: S311  # to be drawn again, not to be secret
+        self._random = random.Random(f"{plan.seed} {name} {number}")  # noqa: S311  # to be drawn again, not to be secret
 
     def work(self, over: threading.Event) -> None:
         """One operation after another until it is ``over``."""
@@ -119,7 +120,7 @@ class Session:
         """One operation on one group, both drawn. What it should not have raised is noted."""
         (operation,) = self._random.choices(tuple(_OPERATIONS), tuple(_OPERATIONS.values()))
         try:
-            operation(self, self._random.choice(GROUPS))
+            operation(self, self._random.choice(self._groups))
         except Exception as error:  # noqa: BLE001  # it is told in the verdict
             self._journal.failure(f"{operation.__name__}: {type(error).__name__}: {error}")
 
@@ -172,7 +173,7 @@ class Session:
     def collect(self, _group: str) -> None:
         """Collect garbage: of old versions only those that have been noted first, since nobody else will know them."""
         newest = []
-        for group in self._store.list_feature_groups():
+        for group in {*self._groups} & {*self._store.list_feature_groups()}:
             versions = self._store.versions(group)
             self._journal.versions(group, versions)
             newest.append(versions[-1].created_at)

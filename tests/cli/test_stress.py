@@ -1,0 +1,105 @@
+"""``stress``: the verdict on a store of its own, and hands off any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.running import Run
+from tests.cli.test_process import Terminal
+
+SMALL = ("--processes", "2", "--threads", "2", "--seconds", "1")
+
+
+def test_nothing_is_wrong_and_all_is_counted(run: Run) -> None:
+    outcome = run("stress", *SMALL, "--seconds", "3", "--kill", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = outcome.json
+    assert found["ok"] is True
+    assert found["lost"] == found["violations"] == found["problems"] == found["failures"] == []
+    assert found["acknowledged"] >= found["operations"]["save"]["count"] > 0
+    assert found["operations"]["save"]["p50_ms"] <= found["operations"]["save"]["p99_ms"]
+    assert Path("stress/catalog.sqlite3").is_file()
+
+
+def test_a_person_reads_a_table_and_the_verdict_also_on_the_folder_of_an_earlier_run(run: Run) -> None:
+    for _ in range(2):
+        outcome = run("stress", *SMALL)
+        assert outcome.code == 0, outcome.err
+        assert "P99 MS" in outcome.out
+        assert "Verdict:      no violation in " in outcome.out
+    groups = [one["group"] for one in run("ls", "--store", "stress", "--json").json["groups"]]
+    assert len(groups) == 4
+    assert all(group.startswith("stress-") for group in groups)
+
+
+def test_a_store_that_loses_is_told_with_exit_code_1(run: Run) -> None:
+    over = threading.Event()
+
+    def damage() -> None:
+        while not over.wait(0.01):
+            for path in Path("stress/files").glob("*.parquet"):
+                try:
+                    with path.open("r+b") as file:
+                        file.write(b"????")
+                except FileNotFoundError:  # collected meanwhile
+                    continue
+
+    disk = threading.Thread(target=damage)
+    disk.start()
+    try:
+        outcome = run("stress", *SMALL)
+    finally:
+        over.set()
+        disk.join()
+    assert outcome.code == 1
+    assert "fault" in outcome.out
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_store_with_groups_of_others_is_left_alone(run: Run, store: Path) -> None:
+    before = everything_in(store)
+    outcome = run("stress", *SMALL, "--store", store)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "holds the group movies, which this must not touch; name a new folder" in outcome.err
+    assert everything_in(store) == before
+
+
+def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("once")
+    for store in ("thesis", "thesis/chapter.txt"):
+        outcome = run("stress", *SMALL, "--store", store)
+        assert outcome.code == 1
+        assert outcome.err.count("\n") == 1
+    assert list(everything_in(tmp_path / "thesis").values()) == [b"once"]
+
+
+@pytest.mark.parametrize("wrong", ["--processes=0", "--threads=x", "--seconds=0", "--seconds=1e9", "--kill=9"])
+def test_wrong_options_are_told_in_one_sentence(run: Run, wrong: str) -> None:
+    outcome = run("stress", wrong)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.count("\n") == 1
+    assert not Path("stress").exists()
+
+
+def test_an_interrupt_ends_every_process_and_leaves_the_store_whole(run: Run) -> None:
+    with Terminal("stress", "--processes", "3", "--threads", "2", "--seconds", "600") as terminal:
+        terminal.wait_for("saving and loading")
+        started = psutil.Process(terminal.process.pid).children(recursive=True)
+        os.kill(terminal.process.pid, signal.SIGINT)
+        assert terminal.ended() in {130, -signal.SIGINT}
+    assert len(started) >= 3
+    assert psutil.wait_procs(started, timeout=60)[1] == []
+    assert "error: interrupted" in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert json.loads(run("check", "--deep", "--store", "stress", "--json").out)["ok"] is True
