@@ -139,9 +139,9 @@ class Measurement:
 
     def __str__(self) -> str:
         if len(self.values) == 1:
-            return f"{self.name}: {_number(self.median)} {self.unit}".rstrip()
+            return f"{self.name}: {number_text(self.median)} {self.unit}".rstrip()
         return (
-            f"{self.name}: median {_number(self.median)} {self.unit}, p95 {_number(self.p95)} {self.unit} "
+            f"{self.name}: median {number_text(self.median)} {self.unit}, p95 {number_text(self.p95)} {self.unit} "
             f"({len(self.values)} repeats)"
         )
 
@@ -157,7 +157,7 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
     def __str__(self) -> str:
-        shown = [f"{_number(value)} at {_number(place)}" for place, value in self.points]
+        shown = [f"{number_text(value)} at {number_text(place)}" for place, value in self.points]
         if len(shown) > 10:
             shown[5:-5] = ["…"]
         return f"{self.name}, {self.unit}, by {self.along} ({self.along_unit}): {', '.join(shown)}"
@@ -193,12 +193,11 @@ class Criterion:
         return None if self.excellent is None else _HOLDS[self.relation](self.figure, self.excellent)
 
     def __str__(self) -> str:
-        told = f"must be {self.relation} {_number(self.limit)}; margin {_number(self.margin)}"
+        told = f"must be {self.relation} {number_text(self.limit)}; margin {number_text(self.margin)}"
         if self.excellent is not None:
-            told += (
-                f"; {'' if self.is_excellent else 'not '}excellent, which is {self.relation} {_number(self.excellent)}"
-            )
-        return f"{'PASS' if self.passed else 'FAIL'}  {self.name}: {_number(self.figure)} {self.unit} ({told})"
+            told += f"; {'' if self.is_excellent else 'not '}excellent, which is "
+            told += f"{self.relation} {number_text(self.excellent)}"
+        return f"{'PASS' if self.passed else 'FAIL'}  {self.name}: {number_text(self.figure)} {self.unit} ({told})"
 
 
 class Report:
@@ -304,7 +303,7 @@ class Report:
         print("measured", flush=True)
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """At least three digits that count, and no decimals that do not."""
     if not math.isfinite(value) or value == int(value):
         return f"{value:,.0f}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from measuring import Measurement, Report, milliseconds  # first: it finds a clone's src
@@ -27,7 +28,7 @@ def compare_crowds(report: Report, folder: Path, backend: Backend, *, quick: boo
     seconds, turns = (0.3, 1) if quick else (1.5, 3)
     frame = random_floats(backend, ROWS, COLUMNS)
     with SimpleFeatureStore(FeatureStoreConfig(folder / "threads", backend=backend)) as store:
-        run = Threads(store, frame, seconds)
+        run = Threads(lambda each: store.save_features("group", {f"table_{each}": frame}), seconds)
         run(THREADS)  # the libraries' pools, and a connection for each thread
         _compare(report, f"{THREADS} threads, one store", run, THREADS, turns, seconds)
     many = 2 if quick else PROCESSES
@@ -66,35 +67,29 @@ def _share(each: Sequence[Sequence[float]]) -> float:
     return min(counts) / max(counts)
 
 
-def save_for(
-    store: SimpleFeatureStore[Frame], table: str, frame: Frame, seconds: float, gate: Callable[[], object]
-) -> list[float]:
-    """Save again and again until the time is up; the times of the saves, in milliseconds."""
+def repeat(work: Callable[[], object], seconds: float, gate: Callable[[], object]) -> list[float]:
+    """Do the work again and again until the time is up, once at least; each one's milliseconds."""
     gate()
     end = time.monotonic() + seconds
     times = []
     while time.monotonic() < end or not times:
-        times.append(milliseconds(lambda: store.save_features("group", {table: frame})))
+        times.append(milliseconds(work))
     return times
 
 
 @dataclass(frozen=True)
 class Threads:
-    """Savers that share one store."""
+    """Threads that each repeat a work, which is told the thread's number."""
 
-    store: SimpleFeatureStore[Frame]
-    frame: Frame
+    work: Callable[[int], object]
     seconds: float
 
     def __call__(self, count: int) -> list[list[float]]:
-        """The times of ``count`` savers that start together."""
+        """The times of ``count`` threads that start together."""
         gate = threading.Barrier(count)
         with ThreadPoolExecutor(count) as pool:
-            work = [
-                pool.submit(save_for, self.store, f"table_{each}", self.frame, self.seconds, gate.wait)
-                for each in range(count)
-            ]
-            return [each.result() for each in work]
+            each = [pool.submit(repeat, partial(self.work, number), self.seconds, gate.wait) for number in range(count)]
+            return [one.result() for one in each]
 
 
 class Processes:
@@ -138,11 +133,16 @@ def open_store(folder: Path, backend: Backend) -> None:
 
 
 def save_there(table: str, seconds: float, start: float) -> list[float]:
-    """``save_for`` in a saver's process, from the moment ``start`` on."""
-    if _store is None:
+    """``repeat`` a save in a saver's process, from the moment ``start`` on."""
+    store = _store
+    if store is None:
         raise RuntimeError("this process was not set up by open_store")
-    frame = random_floats(_store.config.frames(), ROWS, COLUMNS)
-    return save_for(_store, table, frame, seconds, lambda: time.sleep(max(0.0, start - time.time())))
+    frame = random_floats(store.config.frames(), ROWS, COLUMNS)
+    return repeat(
+        lambda: store.save_features("group", {table: frame}),
+        seconds,
+        gate=lambda: time.sleep(max(0.0, start - time.time())),
+    )
 
 
 def _ready() -> None:

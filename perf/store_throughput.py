@@ -70,7 +70,7 @@ class Run:
             rounds = [self._round(store) for _ in range(repeats + 1)][1:]
         for name, times in zip(WORK, zip(*rounds, strict=True), strict=True):
             self.medians[name] = report.measured(f"{self.name}, {name}", "ms", *times)
-            report.measured(f"{self.name}, {name}, {self.mb:.2f} MB at the median", "MB/s", self.speed(name))
+            report.measured(f"{self.name}, {name} of {self.mb:.2f} MB", "MB/s", self.speed(name))
 
     def speed(self, name: str) -> float:
         """Megabytes a second at the median."""
