@@ -182,6 +182,7 @@ class SqlCatalog(Catalog):
             try:
                 copy.execute("PRAGMA journal_mode=TRUNCATE")  # one that is deleted may be back after a power cut
                 with self._reading() as connection:
+                    _LAYOUT.run(connection)  # waits for its lock as any read does; ``backup`` would wait without end
                     connection.backup(copy)
             finally:
                 copy.close()
