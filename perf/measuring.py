@@ -64,6 +64,7 @@ class Settings:
     seconds: float | None = None
     backends: tuple[Backend, ...] = ()
     """For a script that measures several: the one that was named, else all that are installed, the default first."""
+    megabytes: int | None = None
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -78,13 +79,16 @@ class Settings:
                 shutil.rmtree(folder)
 
 
-def settings_from(arguments: Sequence[str] | None, about: str | None, *, seconds: float | None = None) -> Settings:
+def settings_from(
+    arguments: Sequence[str] | None, about: str | None, *, seconds: float | None = None, megabytes: int | None = None
+) -> Settings:
     """Read the command line (``sys.argv`` where ``arguments`` is None).
 
     Args:
         arguments: the words after the script's name.
         about: the script's docstring, shown by ``--help``.
         seconds: default of ``--seconds``; None for a script that has no such option.
+        megabytes: the same of ``--megabytes``.
     """
     from features.frames import default_backend
 
@@ -95,6 +99,9 @@ def settings_from(arguments: Sequence[str] | None, about: str | None, *, seconds
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that the script works")
     if seconds is not None:
         parser.add_argument("--seconds", type=float, help=f"how long to run (default: {seconds:g}; 1 if quick)")
+    if megabytes is not None:
+        about_size = f"size of the table (default: {megabytes}, or what fits into memory)"
+        parser.add_argument("--megabytes", type=int, default=megabytes, help=about_size)
     given = parser.parse_args(arguments)
     if seconds is not None and given.seconds is None:
         given.seconds = 1 if given.quick else seconds
@@ -105,6 +112,7 @@ def settings_from(arguments: Sequence[str] | None, about: str | None, *, seconds
         quick=given.quick,
         seconds=getattr(given, "seconds", None),
         backends=(given.backend,) if given.backend else _installed_backends(),
+        megabytes=getattr(given, "megabytes", None),
     )
 
 
