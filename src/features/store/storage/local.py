@@ -31,6 +31,9 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _HELD_AT_MOST = 256
 """Files that one storage holds locked. Beyond it a staged file is safe all the same: see ``LocalStorage``."""
 
+_MAPPED_AT_ONCE = 16 << 20
+"""Bytes of a file that are hashed at a time. All of them mapped would count as memory of the process."""
+
 _HASH_BESIDE_SYNC = 4 << 20
 """Bytes from which a second thread, which costs some 0.1 ms, is worth having."""
 
@@ -207,10 +210,12 @@ class LocalStorage(Storage):
 
 def _digest(handle: int) -> tuple[int, bytes]:
     size = os.fstat(handle).st_size
-    if size == 0:  # which mmap does not take
-        return 0, xxhash.xxh3_128_digest(b"")
-    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as content:
-        return size, xxhash.xxh3_128_digest(content)
+    digest = xxhash.xxh3_128()
+    for start in range(0, size, _MAPPED_AT_ONCE):
+        length = min(_MAPPED_AT_ONCE, size - start)
+        with mmap.mmap(handle, length, access=mmap.ACCESS_READ, offset=start) as content:
+            digest.update(content)
+    return size, digest.digest()
 
 
 @contextmanager
