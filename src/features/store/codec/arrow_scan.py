@@ -26,7 +26,7 @@ def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
     import pyarrow.dataset as ds  # takes a third of a second, which few need
 
     try:
-        form = ds.ParquetFileFormat()
+        form = ds.ParquetFileFormat(pre_buffer=False, use_buffered_stream=True)  # else it holds the whole file
         fragment = form.make_fragment(pa.OSFile(str(path)))  # opened now: the name may be gone when it is read
         found = fragment.physical_schema
     except DATA_ERRORS as error:

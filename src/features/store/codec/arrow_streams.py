@@ -19,12 +19,11 @@ from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
 _GROUP_ROWS = 1 << 20
-_GROUP_BYTES = 64 << 20
+_GROUP_BYTES = 32 << 20
 """What is gathered before it is written: a row group of that many rows or bytes, whichever comes first."""
 
-_AHEAD_ROWS = 1 << 16
-_AHEAD_BATCHES = 4
-"""How far a dataset may read ahead: by its own default it would be gigabytes of a wide one."""
+_BATCH_ROWS = 1 << 16
+"""Rows that a dataset gives at a time."""
 
 _read: WeakSet[pa.RecordBatchReader] = WeakSet()
 """Readers that were read here. What is left of them looks like a table without rows."""
@@ -59,7 +58,8 @@ def _reader(frame: Any) -> pa.RecordBatchReader:
         return frame
     datasets = sys.modules.get("pyarrow.dataset")
     if datasets is not None and isinstance(frame, datasets.Dataset):
-        frame = frame.scanner(batch_size=_AHEAD_ROWS, batch_readahead=_AHEAD_BATCHES, fragment_readahead=1)
+        # On threads it would read on until a gigabyte waits to be written.
+        frame = frame.scanner(batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1, use_threads=False)
     if datasets is not None and isinstance(frame, datasets.Scanner):
         return frame.to_reader()
     return pa.RecordBatchReader.from_stream(frame)
