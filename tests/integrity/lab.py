@@ -208,7 +208,7 @@ def _past() -> _Past:
         changes = _noted(store._catalog)
         for number, tables in enumerate(PAST, start=1):
             wrote = dict.fromkeys(tables, f"past {number}")
-            store.save_features("g", {name: value(write) for name, write in wrote.items()})
+            store.save_features("g", {name: value(write) for name, write in wrote.items()}, message="past")
             events.append(Event("past", "g", "save", -10 + 2 * number, -9 + 2 * number, number, tables=wrote))
     files = {
         file.id: event.tables[name]

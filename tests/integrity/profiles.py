@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
+
+T = TypeVar("T")
 
 explored: Counter[str] = Counter()
 """What this process has tried so far, by the name of its line in the table."""
@@ -23,6 +27,16 @@ def budget(*, dev: int, ci: int, thorough: int) -> int:
 def count(what: str, by: int = 1) -> None:
     """Note that so many more have been tried: schedules, crash states, kills, corruptions, mutants."""
     explored[what] += by
+
+
+def counted(what: str, run: Callable[[T], object]) -> Callable[[T], None]:
+    """``run``, noted at every call, before it can fail."""
+
+    def counting(argument: T) -> None:
+        count(what)
+        run(argument)
+
+    return counting
 
 
 @pytest.hookimpl(wrapper=True)

@@ -112,6 +112,12 @@ def _writes(tables: dict[str, pa.Table]) -> dict[str, str]:
     return {name: table["write"][0].as_py() for name, table in tables.items()}
 
 
+def load_a_twice(session: Session) -> None:
+    """The second time it may come from memory."""
+    session.load("a")
+    session.load("a")
+
+
 Operation: TypeAlias = Callable[[Session], None]
 
 WRITES: dict[str, Operation] = {
@@ -123,7 +129,7 @@ WRITES: dict[str, Operation] = {
 }
 READS: dict[str, Operation] = {
     "load": lambda session: session.load(),
-    "load a": lambda session: session.load("a"),
+    "load a twice": load_a_twice,
     "load version 1": lambda session: session.load_version(1),
     "load as of now": lambda session: session.load_as_of_now(),
     "list versions": lambda session: session.list_versions(),

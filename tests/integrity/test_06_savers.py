@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.testing.schedule import Scheduler
 from features.testing.searches import by_priority, drawn, exhaustive, told
 from tests.integrity.lab import play
-from tests.integrity.profiles import budget, count
+from tests.integrity.profiles import budget, count, counted
 from tests.integrity.sessions import Session
 
 
@@ -21,10 +21,9 @@ def one_wins(scheduler: Scheduler, savers: int, catalog: str, homes: list[int]) 
 
 @pytest.mark.parametrize("homes", [[0, 0], [0, 1]], ids=["one process", "two processes"])
 def test_of_two_savers_one_wins_whatever_the_order(homes: list[int]) -> None:
-    explored = exhaustive(
-        lambda scheduler: one_wins(scheduler, 2, "sqlite", homes), preemptions=budget(dev=1, ci=3, thorough=4)
-    )
-    count("schedules: two savers with one expectation, exhaustive", explored)
+    bound = budget(dev=1, ci=3, thorough=4)
+    what = f"schedules: two savers with one expectation, every one with at most {bound} preemptions"
+    exhaustive(counted(what, lambda scheduler: one_wins(scheduler, 2, "sqlite", homes)), preemptions=bound)
 
 
 @pytest.mark.parametrize("catalog", ["sqlite", "memory"])

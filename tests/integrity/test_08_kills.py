@@ -10,7 +10,7 @@ import pytest
 from features.testing.schedule import Scheduler
 from features.testing.searches import exhaustive
 from tests.integrity.lab import play
-from tests.integrity.profiles import budget, count
+from tests.integrity.profiles import budget, counted
 from tests.integrity.sessions import OPERATIONS, UPKEEP, WRITES, Session
 
 VICTIMS = [*WRITES, *UPKEEP]
@@ -28,8 +28,9 @@ def test_a_process_killed_at_any_effect_leaves_all_or_nothing(victim: str) -> No
         finished = [event for event in lab.history() if event.session == "session 0" and event.writes and event.end]
         assert all(event.version is not None for event in finished)
 
-    explored = exhaustive(run, preemptions=budget(dev=1, ci=2, thorough=3))
-    count("schedules: one process killed beside another, exhaustive", explored)
+    bound = budget(dev=1, ci=2, thorough=3)
+    what = f"schedules: a process killed beside another, every one with at most {bound} preemptions"
+    exhaustive(counted(what, run), preemptions=bound)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,6 @@ def test_a_process_killed_at_any_effect_leaves_all_or_nothing(victim: str) -> No
 )
 def test_two_threads_die_together(victims: tuple[str, str]) -> None:
     works = [*(OPERATIONS[name] for name in victims), kill_the_first]
-    explored = exhaustive(
-        lambda scheduler: play(scheduler, works, homes=[0, 0, 1]), preemptions=budget(dev=0, ci=1, thorough=2)
-    )
-    count("schedules: two threads of a process killed beside another, exhaustive", explored)
+    bound = budget(dev=0, ci=1, thorough=2)
+    what = f"schedules: two threads killed beside another, every one with at most {bound} preemptions"
+    exhaustive(counted(what, lambda scheduler: play(scheduler, works, homes=[0, 0, 1])), preemptions=bound)

@@ -12,7 +12,7 @@ import pytest
 
 from features.testing.searches import exhaustive
 from tests.integrity.lab import play
-from tests.integrity.profiles import budget, count
+from tests.integrity.profiles import budget, counted
 from tests.integrity.sessions import OPERATIONS
 
 PREEMPTIONS = budget(dev=0, ci=2, thorough=3)
@@ -22,14 +22,14 @@ PAIRS = list(combinations_with_replacement(OPERATIONS, 2))
 @pytest.mark.parametrize("homes", [(0, 0), (0, 1)], ids=["one process", "two processes"])
 @pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
 def test_two_operations_at_once(pair: tuple[str, str], homes: tuple[int, int]) -> None:
-    explored = exhaustive(
-        lambda scheduler: play(scheduler, [OPERATIONS[name] for name in pair], homes=homes), preemptions=PREEMPTIONS
-    )
-    count(f"schedules: two operations, every one with at most {PREEMPTIONS} preemptions", explored)
+    two = [OPERATIONS[name] for name in pair]
+    what = f"schedules: two operations, every one with at most {PREEMPTIONS} preemptions"
+    exhaustive(counted(what, lambda scheduler: play(scheduler, two, homes=homes)), preemptions=PREEMPTIONS)
 
 
 THREES = {
     "a file is read by two while it is dropped": ("load version 1", "load version 1", "collect all but 1"),
+    "three savers are committed together": ("save a", "save a and b", "save a"),
     "a saver is condemned while another saves": ("save a", "save a", "collect"),
     "a lister beside a saver and a collection": ("list versions", "save a", "collect all but 1"),
     "a reader beside two savers of the whole group": ("load", "save a and b", "save a and b"),
@@ -42,6 +42,6 @@ THREES = {
 def test_three_operations_at_once(name: str) -> None:
     bound = budget(dev=0, ci=1, thorough=2)
     three = [OPERATIONS[each] for each in THREES[name]]
-    for homes in ((0, 0, 1), (0, 1, 1)):
-        explored = exhaustive(lambda scheduler, homes=homes: play(scheduler, three, homes=homes), preemptions=bound)
-        count(f"schedules: three operations, every one with at most {bound} preemptions", explored)
+    what = f"schedules: three operations, every one with at most {bound} preemptions"
+    for homes in ((0, 0, 0), (0, 0, 1), (0, 1, 1)):
+        exhaustive(counted(what, lambda scheduler, homes=homes: play(scheduler, three, homes=homes)), preemptions=bound)

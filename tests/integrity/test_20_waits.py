@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from features.store.storage.local import LocalStorage
 from features.testing.schedule import Scheduler
-from features.testing.searches import by_priority, exhaustive, told
+from features.testing.searches import by_priority, drawn, exhaustive, told
 from tests.integrity.lab import BUSY_SECONDS, Lab, play
-from tests.integrity.profiles import budget, count
+from tests.integrity.profiles import budget, count, counted
 from tests.integrity.sessions import OPERATIONS, READS, UPKEEP, WRITES, Operation, Session
 
 
@@ -52,12 +52,19 @@ PAIRS = [(one, other) for one in WRITES for other in (*WRITES, "collect all but 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
 def test_a_write_that_is_refused_for_being_late_did_not_happen(pair: tuple[str, str]) -> None:
-    explored = exhaustive(
-        lambda scheduler: play(scheduler, [impatient(OPERATIONS[name]) for name in pair]),
-        preemptions=budget(dev=0, ci=1, thorough=3),
-        early_timeouts=True,
-    )
-    count("schedules: two writers, any wait may time out early, exhaustive", explored)
+    bound = budget(dev=0, ci=1, thorough=3)
+    what = f"schedules: two writers that may time out early, every one with at most {bound} preemptions"
+    two = [impatient(OPERATIONS[name]) for name in pair]
+    exhaustive(counted(what, lambda scheduler: play(scheduler, two)), preemptions=bound, early_timeouts=True)
+
+
+@settings(max_examples=budget(dev=5, ci=300, thorough=20_000))
+@given(savers=st.integers(3, 4), numbers=st.binary(min_size=60, max_size=60))
+def test_a_save_that_is_refused_among_others_did_not_happen(savers: int, numbers: bytes) -> None:
+    """One thread commits what several wait for, and one of those loses patience meanwhile."""
+    count("schedules: three or four savers that may time out early, uniform")
+    saves = [impatient(OPERATIONS["save a"])] * savers
+    told(lambda scheduler: play(scheduler, saves), Scheduler(drawn(numbers), early_timeouts=True))
 
 
 class Blind(LocalStorage):

@@ -33,7 +33,8 @@ def test_a_mutant_fits_the_source(mutant: Mutant) -> None:
 def test_a_mutant_is_killed(mutant: Mutant) -> None:
     verdict = against_its_test(mutant)
     effort = ", ".join(f"{number} {what}" for what, number in verdict["explored"].items()) or "one run of its test"
-    print(f"{mutant.name}: {verdict['outcome']} after {effort}")
+    why = next((line for line in verdict["reason"].splitlines() if line.startswith("E ")), "")
+    print(f"{mutant.name}: {verdict['outcome']} after {effort}: {why[1:].strip()}")
     assert verdict["outcome"] == "killed", verdict["reason"]
     count("mutants killed")
 

@@ -1,8 +1,25 @@
-"""Ways to get the cache wrong."""
+"""Ways for what is remembered to be wrong."""
 
 from tests.integrity.mutants.mutant import Mutant
 
+_THREE = "tests/integrity/test_12_pairs.py::test_three_operations_at_once"
+_PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
+
 MUTANTS = (
+    Mutant(
+        "cache-by-name",
+        "features.store.reading",
+        before="self._cache.get((table.id, wanted), ",
+        after="self._cache.get((table.group, table.name, wanted), ",
+        killed_by=f"{_PAIR}[save a + load a twice-one process]",
+    ),
+    Mutant(
+        "hand-out-the-cached-object-itself",
+        "features.store.reading",
+        before="self._codec.hand_out(value)",
+        after="value",
+        killed_by="tests/store/codec/test_in_a_store.py::test_artifacts_and_attrs_of_one_load_are_not_those_of_the_next",
+    ),
     Mutant(
         "keep-a-failed-load",
         "features.store.cache",
@@ -12,5 +29,33 @@ MUTANTS = (
 """,
         after="            mine.error = error\n",
         killed_by="tests/store/test_cache.py::test_a_failed_load_is_not_kept",
+    ),
+    Mutant(
+        "tell-only-one-thread-of-a-failed-load",
+        "features.store.cache",
+        before="            mine.error = error\n",
+        after="",
+        killed_by=f"{_THREE}[a file is read by two while it is dropped]",
+    ),
+    Mutant(
+        "do-not-wake-who-waits-for-a-failed-load",
+        "features.store.cache",
+        before="            mine.over.set()\n            raise\n",
+        after="            raise\n",
+        killed_by=f"{_THREE}[a file is read by two while it is dropped]",
+    ),
+    Mutant(
+        "remember-the-latest-version-for-good",
+        "features.store.catalog.sql",
+        before="                self._latest = {}\n",
+        after="",
+        killed_by=f"{_PAIR}[save a + load a twice-two processes]",
+    ),
+    Mutant(
+        "look-at-the-counter-after-the-rows",
+        "features.store.catalog.sql",
+        before="        with self._watch_lock:\n            if self._seen == seen and",
+        after="        seen = self._counter()\n        with self._watch_lock:\n            if self._seen == seen and",
+        killed_by=f"{_PAIR}[save a + load a twice-two processes]",
     ),
 )

@@ -104,10 +104,9 @@ class SqlCatalog(Catalog):
 
     def snapshot(self, group: str, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
         """See ``Catalog.snapshot``."""
-        self._announce("catalog.read")
         if version is None and as_of is None:
             return self._latest_snapshot(group)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             if as_of is not None:
                 version = self._version_at(connection, group, as_of)
                 self._announce("catalog.read")
@@ -273,6 +272,7 @@ class SqlCatalog(Catalog):
 
     def _counter(self) -> int:
         """A number that changes whenever another connection, of this or any process, has committed."""
+        self._announce("catalog.read")
         with self._watch_lock, self._database.told():
             if self._watch is None:
                 raise sqlite3.ProgrammingError("the catalog was closed")

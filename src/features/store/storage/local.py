@@ -87,6 +87,7 @@ class LocalStorage(Storage):
         """See ``Storage.in_use``."""
         path = self.path(file)
         with told("read", path):
+            self.point("storage.read")
             try:
                 with _opened(path) as handle:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,63 @@
+"""Ways for a read to be torn, or to return what was not saved."""
+
+from tests.integrity.mutants.mutant import Mutant
+
+_PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
+_CHANGED = "tests/store/test_feature_store.py::test_changed_bytes_are_never_returned_as_data[pyarrow]"
+
+MUTANTS = (
+    Mutant(
+        "find-each-table-in-a-snapshot-of-its-own",
+        "features.store.feature_store",
+        before="{name: read(table, wanted[name]) for name, table in tables.items()}",
+        after="""{
+            name: read(self._catalog.snapshot(group, version, as_of).tables[name], wanted[name]) for name in tables
+        }""",
+        killed_by=f"{_PAIR}[save a and b + load-two processes]",
+    ),
+    Mutant(
+        "read-without-a-transaction",
+        "features.store.catalog.sqlite",
+        before='            connection.execute("BEGIN")\n',
+        after="",
+        killed_by=f"{_PAIR}[list versions + collect all but 1-two processes]",
+    ),
+    Mutant(
+        "do-not-look-again-where-a-file-is-gone",
+        "features.store.feature_store",
+        before="                if vanished.file == seen:",
+        after="                if vanished.file != seen:",
+        killed_by=f"{_PAIR}[load version 1 + collect all but 1-two processes]",
+    ),
+    Mutant(
+        "do-not-check-the-digest",
+        "features.store.reading",
+        before="        if (size, digest) != (table.size, table.digest):\n",
+        after="        if False:\n",
+        killed_by=_CHANGED,
+    ),
+    Mutant(
+        "check-the-digest-after-parsing",
+        "features.store.reading",
+        before="""        self._verify(table)
+        path = self._storage.path(table.id)
+        with told("read", path):
+            self._storage.point("storage.read")
+            try:
+                value = self._codec.read(path, columns)
+            except FileNotFoundError as error:
+                raise _vanished(table) from error
+""",
+        after="""        value = self._codec.read(self._storage.path(table.id), columns)
+        self._verify(table)
+""",
+        killed_by=_CHANGED,
+    ),
+    Mutant(
+        "check-the-size-alone",
+        "features.store.reading",
+        before="        if (size, digest) != (table.size, table.digest):\n",
+        after="        if size != table.size:\n",
+        killed_by=_CHANGED,
+    ),
+)

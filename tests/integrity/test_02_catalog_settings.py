@@ -1,0 +1,47 @@
+"""Guarantees 2 and 23: every connection to the catalog has the settings that lost nothing in power cuts."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from features.store.catalog.sqlite import Database, journal_mode
+
+FULL = 2
+
+
+def test_every_connection_syncs_fully_and_keeps_a_journal_that_survives(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.sqlite3", timeout=1)
+    try:
+        with database.writing() as connection:
+            connection.execute("CREATE TABLE t (x)")
+            connection.execute("COMMIT")
+        with database.reading() as one, database.reading() as other:
+            for connection in (one, other):
+                assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
+                mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+                assert mode == ("wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else journal_mode().lower())
+                assert mode in ("wal", "truncate")
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(
+    ("release", "mode"),
+    [
+        ((3, 40, 1), "TRUNCATE"),
+        ((3, 44, 5), "TRUNCATE"),
+        ((3, 44, 6), "WAL"),
+        ((3, 45, 0), "TRUNCATE"),
+        ((3, 50, 6), "TRUNCATE"),
+        ((3, 50, 7), "WAL"),
+        ((3, 51, 0), "TRUNCATE"),
+        ((3, 51, 2), "TRUNCATE"),
+        ((3, 51, 3), "WAL"),
+        ((3, 52, 0), "WAL"),
+    ],
+)
+def test_a_log_is_written_ahead_only_where_sqlite_resets_it_safely(release: tuple[int, int, int], mode: str) -> None:
+    assert journal_mode(release) == mode
