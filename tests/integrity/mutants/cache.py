@@ -15,9 +15,9 @@ MUTANTS = (
     ),
     Mutant(
         "hand-out-the-cached-object-itself",
-        "features.store.reading",
-        before="self._codec.hand_out(value)",
-        after="value",
+        "features.store.codec.pandas_codec",
+        before="            return _copy(source)\n        if",
+        after="            return source\n        if",
         killed_by="tests/store/codec/test_in_a_store.py::test_artifacts_and_attrs_of_one_load_are_not_those_of_the_next",
     ),
     Mutant(
