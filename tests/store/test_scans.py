@@ -98,6 +98,14 @@ def test_a_scan_of_changed_bytes_is_refused_before_it_is_given_out(store: Simple
         store.scan_features(["t"], "g")
 
 
+def test_a_file_that_is_gone_is_told_also_where_nothing_is_verified(tmp_path: Path, backend: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, verify_reads="never")
+    with SimpleFeatureStore(config) as store:
+        Path(store.save_features("g", {"t": TABLE})["t"]).unlink()
+        with pytest.raises(CorruptFileError, match="gone"):
+            store.scan_features(["t"], "g")
+
+
 def test_a_scan_is_saved_as_a_stream(store: SimpleFeatureStore) -> None:
     store.save_features("copy", store.scan_features(None, "g"))
     assert read(store.scan_features(["t"], "copy")["t"]) == TABLE

@@ -46,6 +46,14 @@ class StorageContract(ABC):
         assert (staged.size, staged.digest) == (len(content), xxhash.xxh3_128_digest(content))
         assert storage.digest(staged.id) == (staged.size, staged.digest)
 
+    def test_a_large_file_is_digested_to_its_last_byte(self, tmp_path: Path, storage: Storage) -> None:
+        content = bytearray(40 << 20)
+        staged = storage.stage(lambda path: _ignore(path.write_bytes(content)))
+        assert (staged.size, staged.digest) == (len(content), xxhash.xxh3_128_digest(content))
+        content[-1] = 1
+        self.raw_write(tmp_path, staged.id, bytes(content))
+        assert storage.digest(staged.id) == (len(content), xxhash.xxh3_128_digest(content))
+
     def test_ids_are_random_and_no_two_alike(self, storage: Storage) -> None:
         ids = {storage.stage(lambda path: _ignore(path.write_bytes(b"x"))).id for _ in range(20)}
         assert len(ids) == 20

@@ -21,7 +21,9 @@ class TestPyarrowCodec(CodecContract):
         return exact_pyarrow.differences(left, right)
 
     def plain(self, frame: Any) -> Any:
-        return pa.Table.from_batches([frame]) if isinstance(frame, pa.RecordBatch) else frame
+        if isinstance(frame, pa.RecordBatch):
+            return pa.Table.from_batches([frame])
+        return frame if isinstance(frame, pa.Table) else pa.table(frame)
 
     def ruin(self, frame: pa.Table) -> None:
         """A table has no method that changes it; what NumPy shows of its memory must not be writable either."""

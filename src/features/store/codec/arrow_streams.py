@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -27,6 +27,7 @@ _BATCH_ROWS = 1 << 16
 
 _read: WeakSet[pa.RecordBatchReader] = WeakSet()
 """Readers that were read here. What is left of them looks like a table without rows."""
+_reading = Lock()
 
 
 def arrow_stream(frame: Any, table: str) -> Stream:
@@ -77,15 +78,15 @@ def _require_unread(reader: pa.RecordBatchReader, table: str) -> None:
 
 
 def _write(reader: pa.RecordBatchReader, table: str, sink: StagedSink, compression: Compression) -> int:
-    _require_unread(reader, table)  # it may stand twice among the tables of one save
-    _read.add(reader)
+    with _reading:  # it may stand twice among the tables of one save, or of two
+        _require_unread(reader, table)
+        _read.add(reader)
     rows = 0
     with pq.ParquetWriter(sink, reader.schema, **options(reader.schema, compression)) as writer:
-        for group in chain(_row_groups(reader, table), [reader.schema.empty_table()]):
-            if group.num_rows or not rows:
-                check_columns(group, table)
-                writer.write_table(group)
-                rows += group.num_rows
+        for group in _row_groups(reader, table):
+            check_columns(group, table)
+            writer.write_table(group)
+            rows += group.num_rows
     return rows
 
 

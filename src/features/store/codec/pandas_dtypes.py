@@ -48,8 +48,8 @@ def decode(column: pa.ChunkedArray, note: Note | None) -> Any:
 
 
 def is_plain(column: pa.ChunkedArray, note: Note | None) -> bool:
-    """Whether ``pa.Table.to_pandas`` builds the very column that ``decode`` would: numbers without nulls."""
-    if note is None or note["kind"] != "numpy" or column.null_count:
+    """Whether ``pa.Table.to_pandas`` builds the very column that ``decode`` would: of numbers, which have no nulls."""
+    if note is None or note["kind"] != "numpy":
         return False
     return np.dtype(note["dtype"]).kind in "biuf" and column.type == pa.from_numpy_dtype(note["dtype"])
 
