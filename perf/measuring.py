@@ -333,6 +333,12 @@ def resident_mb() -> float:
     return float(psutil.Process().memory_info().rss) / MB
 
 
+def private_mb() -> float:
+    """Of that, what is this process's alone: without the pages of mapped files, which the system can take back."""
+    memory = psutil.Process().memory_info()
+    return float(memory.rss - getattr(memory, "shared", 0)) / MB  # not every system tells them apart
+
+
 def settled_mb() -> float:
     """Memory of this process that is in RAM once garbage has been collected."""
     gc.collect()
@@ -344,6 +350,7 @@ class PeakMemory:
 
     def __init__(self, interval_seconds: float = 0.002) -> None:
         self.mb = 0.0
+        self.private_mb = 0.0
         self._interval = interval_seconds
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="peak-memory", daemon=True)
@@ -364,6 +371,7 @@ class PeakMemory:
 
     def _look(self) -> None:
         self.mb = max(self.mb, resident_mb())
+        self.private_mb = max(self.private_mb, private_mb())
 
 
 def wait_until(condition: Callable[[], bool], *, at_most_seconds: float) -> bool:

@@ -1,11 +1,11 @@
 """How much memory a save and a load take beyond the table, and whether streams and scans take the same at any size.
 
 Each work is done in a process of its own, which has first done the same with a small table, so that the libraries are
-loaded and set up. What counts is how far its memory rises from there to its peak; pages of a file that is mapped are
-part of it. Saving starts with the frame in memory, loading without one. The loads go past the cache, which would hold
-the table once more; a load into the cache is told beside them.
+loaded and set up. What counts is how far its memory rises from there to its peak, pages of mapped files among it. For
+streams and scans these are left out, as the system can take them back: what is left shows whether it grows.
 
-Without ``--backend`` each library that is installed is measured.
+Saving starts with the frame in memory, loading without one. The loads go past the cache, which would hold the table
+once more; a load into the cache is told beside them. Without ``--backend`` each library that is installed is measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from measuring import MB, PeakMemory, Report, settings_from, settled_mb  # first: it finds a clone's src
+from measuring import MB, PeakMemory, Report, private_mb, settings_from, settled_mb  # first: it finds a clone's src
 from tables import random_floats
 
 # isort: split
@@ -83,7 +83,7 @@ def streams(report: Report, folder: Path, backend: Backend, megabytes: int) -> N
         rises = []
         for size in (megabytes, megabytes // 4):
             store = FeatureStoreConfig(folder / f"{size}", backend=backend, cache_enabled=False)
-            rises.append(rise(work, store, size))
+            rises.append(rise(work, store, size, private=True))
             report.measured(f"{backend}: rise while a {name} of {size:,} MB is saved", "MB", rises[-1])
         share = rises[0] / megabytes
         report.require(f"{backend}: rise of saving a {name} over the whole table", share, "<", 0.5, "")
@@ -97,21 +97,22 @@ Work = Callable[[Store, int], Callable[[], object]]
 """Gets ready to work on a table of so many rows, and returns the work."""
 
 
-def rise(work: Work, config: FeatureStoreConfig[Frame], megabytes: int) -> float:
-    """MB from just before the work to the peak during it, in a fresh process."""
+def rise(work: Work, config: FeatureStoreConfig[Frame], megabytes: int, *, private: bool = False) -> float:
+    """MB from just before the work to its peak, in a fresh process; without mapped files where ``private``."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_rise, work, config, megabytes * MB // (8 * COLUMNS)).result()
+        resident, own = process.submit(_rise, work, config, megabytes * MB // (8 * COLUMNS)).result()
+    return own if private else resident
 
 
-def _rise(work: Work, config: FeatureStoreConfig[Frame], rows: int) -> float:
+def _rise(work: Work, config: FeatureStoreConfig[Frame], rows: int) -> tuple[float, float]:
     with SimpleFeatureStore(config) as store:
         _small(store)
         do = work(store, rows)
-        before = settled_mb()
+        before, private_before = settled_mb(), private_mb()
         with PeakMemory() as peak:
             result = do()
         del result
-    return peak.mb - before
+    return peak.mb - before, peak.private_mb - private_before
 
 
 def _small(store: Store) -> None:

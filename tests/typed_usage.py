@@ -24,6 +24,8 @@ by_default = SimpleFeatureStore(FeatureStoreConfig(base_path="store", cache_max_
 rows: int = by_default.get_features(["basic"], "movies")["basic"].shape[0]
 
 assert_type(on_polars.save_features("movies", {"basic": pl.DataFrame()}, expected_version=1), dict[str, str])
+lazy: pl.LazyFrame = on_polars.scan_features(["basic"], "movies")["basic"]
+on_polars.save_features("copy", {"basic": lazy.filter(pl.col("adult"))})
 assert_type(on_polars.versions("movies"), list[GroupVersion])
 assert_type(on_polars.get_feature_info("basic"), TableFile)
 if on_polars.cache:

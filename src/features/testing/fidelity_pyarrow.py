@@ -125,7 +125,19 @@ def _tables() -> list[Case]:
         Case("two columns of one name", lambda: pa.table([[1], [2]], names=["a", "a"]), "refused"),
         Case("a NUL in a name", lambda: pa.table({"a\0b": [1]}), "refused"),
         Case("RecordBatch", lambda: pa.record_batch({"a": [1, None]})),
+        Case("a stream", lambda: _Stream(pa.concat_tables([one, one]))),
+        Case("a stream of ordered dictionaries", lambda: _Stream(_unused(["z", "unused", "a"])), "refused"),
     ]
+
+
+class _Stream:
+    """Something that speaks Arrow and is nothing else."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
 
 
 def _case(kind: pa.DataType, values: Sequence[Any], outcome: Outcome | None = "exact", what: str | None = None) -> Case:
