@@ -10,58 +10,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pyarrow as pa
-from sqlalchemy import and_, bindparam, func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.schema import CreateTable
 
-from features.errors import FeatureStoreError, NotFoundError, UnsafeEnvironmentError
-from features.store.catalog import committing, inspection, statements, sweeping
+from features.errors import FeatureStoreError, UnsafeEnvironmentError
+from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
 from features.store.catalog.base import Catalog, Swept, UnknownOutcomeError
-from features.store.catalog.history import history
-from features.store.catalog.moments import microseconds, moment
 from features.store.catalog.queue import CommitQueue
 from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
-from features.store.catalog.tables import FOREVER, LAYOUT, documents, entries, groups, layout, metadata, versions
+from features.store.catalog.tables import LAYOUT, layout, metadata
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
 
-_of_group = and_(groups.c.id == versions.c.group_id, groups.c.name == bindparam("group"))
-_GROUPS = Statement(select(groups.c.name, groups.c.latest).order_by(groups.c.name))
-_VERSIONS = Statement(select(versions).join(groups, _of_group).order_by(versions.c.version))
-_SPANS = Statement(
-    select(entries.c.name, entries.c.first_version, entries.c.end_version)
-    .join(groups, and_(groups.c.id == entries.c.group_id, groups.c.name == bindparam("group")))
-    .order_by(entries.c.first_version)
-)
-_HOLDERS = Statement(
-    select(groups.c.name)
-    .join(entries, and_(entries.c.group_id == groups.c.id, entries.c.end_version == FOREVER))
-    .where(entries.c.name == bindparam("table"))
-    .order_by(groups.c.name)
-)
-_ARTIFACTS = Statement(
-    select(documents.c.body)
-    .select_from(versions)
-    .join(groups, _of_group)
-    .join(documents, documents.c.digest == versions.c.artifacts, isouter=True)
-    .where(versions.c.version == func.coalesce(bindparam("version"), groups.c.latest))
-)
-_FILES = Statement(
-    select(groups.c.name.label("group"), entries)
-    .join(groups, groups.c.id == entries.c.group_id)
-    .group_by(entries.c.file)
-    .order_by(groups.c.name, entries.c.name, entries.c.first_version)
-)
-_KEPT = Statement(
-    select(
-        func.min(versions.c.version).label("first"),
-        func.max(versions.c.version).label("last"),
-        func.min(versions.c.created_at).label("since"),
-        func.max(versions.c.version).filter(versions.c.created_at <= bindparam("moment")).label("then"),
-    ).join(groups, _of_group)
-)
-_LAYOUT = Statement(select(layout.c.number))
-_STAMP = Statement(insert(layout).values(number=LAYOUT))
+_NUMBER = Statement(select(layout.c.number))
+_STAMP = Statement(insert(layout))
 
 
 class SqlCatalog(Catalog):
@@ -108,7 +71,7 @@ class SqlCatalog(Catalog):
             return self._latest_snapshot(group)
         with self._reading() as connection:
             if as_of is not None:
-                version = self._version_at(connection, group, as_of)
+                version = lookups.version_at(connection, group, as_of)
                 self._announce("catalog.read")
             return self._snapshot(connection, group, version)
 
@@ -120,34 +83,26 @@ class SqlCatalog(Catalog):
     def groups(self) -> dict[str, int]:
         """See ``Catalog.groups``."""
         with self._reading() as connection:
-            return {row["name"]: row["latest"] for row in _GROUPS.run(connection)}
+            return {group: latest for group, (_, latest) in lookups.groups(connection).items()}
 
     def versions(self, group: str) -> list[GroupVersion]:
         """See ``Catalog.versions``."""
         with self._reading() as connection:
-            kept = _VERSIONS.run(connection, group=group).fetchall()
-            if not kept:
-                raise _missing(connection, group, None)
-            self._announce("catalog.read")
-            return history(group, kept, _SPANS.run(connection, group=group).fetchall())
+            return lookups.lines(connection, group, lambda: self._announce("catalog.read"))
 
     def holders(self, table: str) -> list[str]:
         """See ``Catalog.holders``."""
-        with self._reading() as connection:
-            return [row["name"] for row in _HOLDERS.run(connection, table=table)]
+        return [group for group in self.groups() if table in self._latest_snapshot(group).tables]
 
     def artifacts(self, group: str, version: int | None = None) -> str | None:
         """See ``Catalog.artifacts``."""
         with self._reading() as connection:
-            row = _ARTIFACTS.run(connection, group=group, version=version).fetchone()
-            if row is None:
-                raise _missing(connection, group, version)
-        return None if row["body"] is None else bytes(row["body"]).decode()
+            return lookups.artifacts(connection, group, version)
 
     def files(self) -> Iterator[TableFile]:
         """See ``Catalog.files``."""
         with self._reading() as connection:
-            found = [self._table(connection, row["group"], row) for row in _FILES.run(connection)]
+            found = [self._table(connection, row["group"], row) for row in lookups.files(connection)]
         return iter(found)
 
     def sweep(
@@ -181,7 +136,7 @@ class SqlCatalog(Catalog):
             try:
                 copy.execute("PRAGMA journal_mode=TRUNCATE")  # one that is deleted may be back after a power cut
                 with self._reading() as connection:
-                    _LAYOUT.run(connection)  # waits for its lock as any read does; ``backup`` would wait without end
+                    _NUMBER.run(connection)  # waits for its lock as any read does; ``backup`` would wait without end
                     connection.backup(copy)
             finally:
                 copy.close()
@@ -283,12 +238,7 @@ class SqlCatalog(Catalog):
             return int(counter)
 
     def _snapshot(self, connection: sqlite3.Connection, group: str, version: int | None) -> Snapshot:
-        if version is None:
-            rows = statements.LATEST.run(connection, group=group).fetchall()
-        else:
-            rows = statements.AT.run(connection, group=group, version=version).fetchall()
-        if not rows:
-            raise _missing(connection, group, version)
+        rows = lookups.snapshot(connection, group, version)
         tables = {row["name"]: self._table(connection, group, row) for row in rows if row["name"] is not None}
         return Snapshot(group, rows[0]["version"], MappingProxyType(tables))
 
@@ -309,26 +259,11 @@ class SqlCatalog(Catalog):
         schema = self._schemas.get(digest)
         if schema is None:
             self._announce("catalog.read")
-            row = statements.DOCUMENT.run(connection, digest=digest).fetchone()
-            schema = pa.ipc.read_schema(pa.py_buffer(row["body"]))
+            schema = pa.ipc.read_schema(pa.py_buffer(lookups.document(connection, digest)))
             if len(self._schemas) >= 1024:  # distinct schemas are few; this bounds a store where they are not
                 self._schemas.clear()
             self._schemas[digest] = schema
         return schema
-
-    def _version_at(self, connection: sqlite3.Connection, group: str, as_of: datetime) -> int:
-        kept = _KEPT.run(connection, group=group, moment=microseconds(as_of)).fetchone()
-        if kept["first"] is None:
-            raise _missing(connection, group, None)
-        if kept["then"] is None:
-            raise NotFoundError(
-                f"group {group!r} has no version from {as_of.isoformat()} or before; "
-                f"the oldest kept is from {moment(kept['since']).isoformat()}",
-                kind="version",
-                name=as_of.isoformat(),
-                nearest=(),
-            )
-        return int(kept["then"])
 
     # --- layout -----------------------------------------------------------------------------------------------------
 
@@ -337,10 +272,10 @@ class SqlCatalog(Catalog):
             number = self._stamped(connection)
         if number is None:
             number = self._lay_out()
-        if number > LAYOUT:
+        if number != LAYOUT:
+            newer = "upgrade typed-feature-store" if number > LAYOUT else "open it with the release that made it"
             raise UnsafeEnvironmentError(
-                f"the store at {self._database.path.parent} has layout {number}; this release reads up to {LAYOUT}: "
-                "upgrade typed-feature-store"
+                f"the store at {self._database.path.parent} has layout {number}; this release reads {LAYOUT}: {newer}"
             )
 
     def _lay_out(self) -> int:
@@ -349,7 +284,8 @@ class SqlCatalog(Catalog):
             if number is None:
                 for table in metadata.sorted_tables:
                     Statement(CreateTable(table)).run(connection)
-                _STAMP.run(connection)
+                seal = seals.of_catalog(LAYOUT, seals.EMPTY)
+                _STAMP.run(connection, number=LAYOUT, groups=seals.EMPTY, seal=seal)
                 connection.execute("COMMIT")
                 return LAYOUT
             return number
@@ -363,16 +299,7 @@ class SqlCatalog(Catalog):
                 f"{self._database.path} is another program's database (tables {', '.join(names[:3])}); "
                 "choose another base_path"
             )
-        return int(_LAYOUT.run(connection).fetchone()["number"])
-
-
-def _missing(connection: sqlite3.Connection, group: str, version: int | None) -> NotFoundError:
-    kept = _KEPT.run(connection, group=group, moment=0).fetchone()
-    if kept["first"] is None:
-        return NotFoundError.of("group", group, "this store", [row["name"] for row in _GROUPS.run(connection)])
-    return NotFoundError(
-        f"no version {version} in group {group!r}; it keeps versions {kept['first']} to {kept['last']}",
-        kind="version",
-        name=str(version),
-        nearest=(str(kept["first"]), str(kept["last"])),
-    )
+        row = _NUMBER.run(connection).fetchone()
+        if row is None or not isinstance(row["number"], int):
+            raise seals.damaged(connection, "the row of its layout was changed or is gone")
+        return row["number"]

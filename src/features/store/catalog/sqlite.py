@@ -21,6 +21,8 @@ from features.errors import BusyError, CorruptFileError, FeatureStoreError, Stor
 from features.store.waiting import STANDARD, Waiting
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_NOT_OURS = ("Could not decode to UTF-8", "no such ")
+"""How errors begin for text that nobody can have written, and for tables and columns that we made and are not there."""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 _PAUSE = (0.0002, 0.001)
@@ -133,6 +135,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise self.translated(error) from error
+        except UnicodeDecodeError as error:  # of SQLite's own message, about a name that was changed
+            raise self.translated(sqlite3.DatabaseError(f"no such name: {error}")) from error
 
     def translated(self, error: sqlite3.Error) -> FeatureStoreError:
         """The store's error for one of SQLite's, with the catalog's place and the next step."""
@@ -143,7 +147,7 @@ class Database:
                 "try again, or raise busy_timeout_seconds",
                 seconds=self.timeout,
             )
-        if code in _CORRUPT:
+        if code in _CORRUPT or str(error).startswith(_NOT_OURS):
             return CorruptFileError(
                 f"the catalog {self.path} is damaged ({error}); restore it from a backup",
                 file=str(self.path),

@@ -15,7 +15,7 @@ from sqlalchemy import Select, and_, bindparam, func, insert, literal, select, u
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as insert_new
 
-from features.store.catalog.tables import FOREVER, condemned, documents, entries, groups, versions
+from features.store.catalog.tables import FOREVER, condemned, documents, entries, groups, layout, versions
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 
@@ -51,13 +51,30 @@ def _listed(name: str) -> Select[Any]:
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
+OF_GROUP = (
+    groups.c.name.label("group_name"),
+    groups.c.oldest,
+    groups.c.latest,
+    groups.c.updated_at,
+    groups.c.seal.label("group_seal"),
+)
+OF_VERSION = (
+    versions.c.version.label("version"),
+    versions.c.created_at,
+    versions.c.message,
+    versions.c.artifacts,
+    versions.c.write_id.label("version_write_id"),
+    versions.c.content,
+    versions.c.seal.label("version_seal"),
+)
+"""What the seals of a group and a version are of, named so that an entry can stand beside them."""
+
 _one_row = select(literal(1).label("one")).subquery()
 HEAD = Statement(
     select(
         groups.c.id,
-        groups.c.latest,
-        groups.c.updated_at,
-        versions.c.artifacts,
+        *OF_GROUP,
+        *OF_VERSION,
         select(func.count()).where(versions.c.write_id == bindparam("write_id")).scalar_subquery().label("applied"),
         select(func.min(condemned.c.file))
         .where(condemned.c.file.in_(_listed("files")))
@@ -71,9 +88,14 @@ HEAD = Statement(
 """All that a commit has to know before it writes, in one statement."""
 
 LATEST = Statement(
-    select(groups.c.latest.label("version"), entries)
+    select(*OF_GROUP, *OF_VERSION, entries)
     .join_from(
         groups,
+        versions,
+        and_(versions.c.group_id == groups.c.id, versions.c.version == groups.c.latest),
+        isouter=True,
+    )
+    .join(
         entries,
         and_(entries.c.group_id == groups.c.id, entries.c.end_version == FOREVER),
         isouter=True,
@@ -82,7 +104,7 @@ LATEST = Statement(
 )
 
 AT = Statement(
-    select(versions.c.version.label("version"), versions.c.artifacts, entries)
+    select(*OF_GROUP, *OF_VERSION, entries)
     .join_from(groups, versions, versions.c.group_id == groups.c.id)
     .join(
         entries,
@@ -97,9 +119,9 @@ AT = Statement(
 )
 
 WRITTEN = Statement(
-    select(versions.c.version, entries.c.name, entries.c.file)
-    .join_from(
-        versions,
+    select(*OF_GROUP, *OF_VERSION, entries)
+    .join_from(versions, groups, groups.c.id == versions.c.group_id)
+    .join(
         entries,
         and_(
             entries.c.group_id == versions.c.group_id,
@@ -110,6 +132,15 @@ WRITTEN = Statement(
     )
     .where(versions.c.write_id == bindparam("write_id"))
 )
+
+CURRENT = Statement(
+    select(entries).where(
+        entries.c.group_id == bindparam("of_group"),
+        entries.c.end_version == FOREVER,
+        entries.c.name.in_(_listed("names")),
+    )
+)
+"""What the latest version has of the named tables."""
 
 END = Statement(
     update(entries)
@@ -124,18 +155,23 @@ END = Statement(
 ADVANCE = Statement(
     update(groups)
     .where(groups.c.id == bindparam("of_group"))
-    .values(latest=bindparam("now_latest"), updated_at=bindparam("now"))
+    .values(latest=bindparam("now_latest"), updated_at=bindparam("now"), seal=bindparam("now_seal"))
 )
 
 KEEP_DOCUMENT = Statement(insert_new(documents).on_conflict_do_nothing())
 
 CONDEMN = Statement(insert_new(condemned).on_conflict_do_nothing())
 
+LAID_OUT = Statement(select(layout))
+COUNT_GROUP = Statement(update(layout).values(groups=bindparam("of_names"), seal=bindparam("new_seal")))
+
 ADD_GROUP = Statement(
-    insert(groups).values(name=bindparam("name"), latest=bindparam("latest"), updated_at=bindparam("now"))
+    insert(groups).values(
+        name=bindparam("name"), oldest=1, latest=1, updated_at=bindparam("now"), seal=bindparam("seal")
+    )
 )
 ADD_VERSION = Statement(insert(versions))
 ADD_ENTRIES = Statement(insert(entries))
 DOCUMENT = Statement(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
-HOT = (HEAD, LATEST, AT, WRITTEN, END, ADVANCE, KEEP_DOCUMENT, ADD_GROUP, ADD_VERSION, ADD_ENTRIES, DOCUMENT)
+HOT = (HEAD, LATEST, AT, WRITTEN, CURRENT, END, ADVANCE, KEEP_DOCUMENT, ADD_GROUP, ADD_VERSION, ADD_ENTRIES, DOCUMENT)
 """What a save and a load are made of."""
