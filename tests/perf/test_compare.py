@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.perf.conftest import PERF, Run
+from tests.perf.conftest import PERF
 
 KEY = ("speed", "save", "ms")
 
@@ -21,6 +21,12 @@ KEY = ("speed", "save", "ms")
 def comparing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(PERF))
     return importlib.import_module("comparing")
+
+
+@pytest.fixture
+def compare(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(PERF))
+    return importlib.import_module("compare")
 
 
 def times(around: float, count: int = 40, *, seed: int = 0, spread: float = 0.05) -> list[float]:
@@ -48,15 +54,21 @@ def file(folder: Path, name: str, values: list[float], *, unit: str = "ms", cpu:
     ],
 )
 def test_two_files_are_compared(
-    run: Run, tmp_path: Path, unit: str, before: float, after: float, code: int, said: str
+    compare: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    unit: str,
+    before: float,
+    after: float,
+    code: int,
+    said: str,
 ) -> None:
     files = [
         file(tmp_path, "a.json", times(before), unit=unit),
         file(tmp_path, "b.json", times(after, seed=1), unit=unit),
     ]
-    ran = run("compare.py", *files)
-    assert ran.returncode == code, ran.stdout + ran.stderr
-    assert said in ran.stdout
+    assert compare.main(files) == code
+    assert said in capsys.readouterr().out
 
 
 def test_a_difference_within_the_noise_is_no_regression_however_large(comparing: ModuleType) -> None:
@@ -100,20 +112,20 @@ def test_a_file_of_a_whole_run_and_one_of_a_script_are_read_alike(comparing: Mod
     assert comparing.measurements_of(whole) == comparing.measurements_of(report) == {KEY: [1.0]}
 
 
-def test_files_from_different_machines_are_told(run: Run, tmp_path: Path) -> None:
-    ran = run(
-        "compare.py", file(tmp_path, "a.json", times(1), cpu="one"), file(tmp_path, "b.json", times(1), cpu="other")
-    )
-    assert "not alike in CPU: one | other" in ran.stdout
+def test_files_from_different_machines_are_told(
+    compare: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    compare.main([file(tmp_path, f"{cpu}.json", times(1), cpu=cpu) for cpu in ("one", "other")])
+    assert "not alike in CPU: one | other" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "words", [(), ("one.json",), ("--base", "HEAD", "no_such_script"), ("--rounds", "0", "a", "b")]
 )
-def test_wrong_use_is_told(run: Run, words: tuple[str, ...]) -> None:
-    ran = run("compare.py", *words)
-    assert ran.returncode == 2
-    assert "usage: compare.py" in ran.stderr
+def test_wrong_use_is_told(compare: ModuleType, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        compare.main(words)
+    assert "usage: " in capsys.readouterr().err
 
 
 def test_a_revision_is_measured_on_its_own_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

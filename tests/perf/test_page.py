@@ -19,6 +19,7 @@ NOT_IN_A_RUN = {
     "compare",
     "findings",  # measures two revisions
     "memray_profiles",  # slows down what it measures
+    "workloads",  # is what that traces
     "peers",  # has an environment of its own
 }
 

@@ -74,26 +74,28 @@ def test_wrong_use_is_not_a_failed_criterion(run: Run) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="memray does not run on Windows")
-def test_a_profile_leaves_a_real_flamegraph_and_a_real_peak(run: Run, tmp_path: Path) -> None:
+def test_a_profile_leaves_real_flamegraphs_and_a_real_peak(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("memray", reason="memray is not installed here")
-    ran = run("memray_profiles.py", "cache_effect", "--quick", "--out", str(tmp_path))
+    ran = run("memray_profiles.py", "cache_effect", "cached_load", "--quick", "--out", str(tmp_path))
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    flamegraph = (tmp_path / "cache_effect.peak.html").read_text(encoding="utf-8")
-    assert flamegraph.lstrip().lower().startswith("<!doctype html>")
-    summary = (tmp_path / "cache_effect.summary.txt").read_text(encoding="utf-8")
-    largest, file = re.findall(r" MB +(\w+) at (features/store/[\w/]+\.py):", summary)[0]
-    assert f'"{largest}"' in flamegraph
-    assert file in flamegraph
-    stats = json.loads((tmp_path / "cache_effect.stats.json").read_text(encoding="utf-8"))
-    assert stats["metadata"]["peak_memory"] > 0
-    assert re.search(r"^cache_effect +[0-9.,]+ MB", ran.stdout, re.MULTILINE)
+    for name, views in {"cache_effect": ["peak"], "cached_load": ["peak", "temporary", "leaks"]}.items():
+        flamegraphs = [(tmp_path / f"{name}.{view}.html").read_text(encoding="utf-8") for view in views]
+        assert all(each.lstrip().lower().startswith("<!doctype html>") for each in flamegraphs)
+        summary = (tmp_path / f"{name}.summary.txt").read_text(encoding="utf-8")
+        largest, file = re.findall(r" MB +[\d,]+ allocations +(\w+) at (features/store/[\w/]+\.py):", summary)[0]
+        assert f'"{largest}"' in flamegraphs[0]
+        assert file in flamegraphs[0]
+        stats = json.loads((tmp_path / f"{name}.stats.json").read_text(encoding="utf-8"))
+        assert stats["metadata"]["peak_memory"] > 0
+        assert re.search(rf"^{name} +[0-9.,]+ MB", ran.stdout, re.MULTILINE)
+    assert "Still held after 10 rounds" in summary
 
 
 def test_a_profile_that_left_an_empty_file_is_a_failure(
     memray_profiles: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def leave_empty(profile: object, _given: object) -> None:
-        for ending in memray_profiles.FILES:
+        for ending in profile.files:
             profile.path(ending).write_text("")
 
     monkeypatch.setattr(memray_profiles, "take", leave_empty)
