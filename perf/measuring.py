@@ -280,6 +280,7 @@ class Report:
                 "backend": self._settings.backend,
                 "quick": self._settings.quick,
                 "seconds": self._settings.seconds,
+                "megabytes": self._settings.megabytes,
             },
             "environment": dict(self._environment),
             "questions": list(self._questions),

@@ -39,6 +39,7 @@ class Script:
     holds: Literal["criteria", "targets"]
     """Whether what it requires are the users' criteria or the project's own targets."""
     options: tuple[str, ...] = ()
+    """What keeps it within its share; ``--whole`` leaves this away."""
 
 
 SCRIPTS = (
@@ -52,6 +53,7 @@ SCRIPTS = (
     Script("scaling", "targets"),
     Script("processor", "targets", ("--quick",)),
     Script("store_limits", "targets", ("--quick",)),
+    Script("store_memory", "targets", ("--megabytes", "128")),
 )
 
 
@@ -80,6 +82,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--store", type=Path, metavar="DIR", help="make the stores in DIR, to measure its disk; they stay"
     )
+    parser.add_argument("--whole", action="store_true", help="no small sizes anywhere: takes a quarter of an hour")
     parser.add_argument("--quick", action="store_true", help="small sizes everywhere, to see that the scripts work")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: draw the last results anew")
     given = parser.parse_args(arguments)
@@ -108,7 +111,8 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
 
 def measure(script: Script, given: argparse.Namespace) -> dict[str, Any]:
     """Run one script; what it prints is shown as it comes."""
-    words = list(dict.fromkeys((*script.options, "--quick"))) if given.quick else list(script.options)
+    words = [] if given.whole or given.quick else list(script.options)
+    words += ["--quick"] if given.quick else []
     words += ["--backend", given.backend] if given.backend else []
     target = given.out / f"{script.name}.json"
     target.unlink(missing_ok=True)

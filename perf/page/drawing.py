@@ -42,7 +42,11 @@ def page_of(results: Part) -> str:
         results=results,
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
         criteria=reports_that_hold(results, "criteria"),
-        targets=reports_that_hold(results, "targets"),
+        targets=[
+            report
+            for report in reports_that_hold(results, "targets")
+            if results["quick"] or not report["settings"]["quick"]  # small sizes say nothing of a target
+        ],
         broken=[run for run in results["runs"] if run["report"] is None],
         charts={report["script"]: list(charts_of(report)) for report in reports},
         reports=reports,

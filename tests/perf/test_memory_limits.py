@@ -55,7 +55,7 @@ def test_a_table_of_2_mb_is_saved_in_little_more_than_its_size(work: Work) -> No
     work()
 
 
-@pytest.mark.limit_memory("10 MB")
+@pytest.mark.limit_memory("8 MB")
 @of("first_load", "pandas")
 def test_a_table_of_2_mb_is_loaded_in_three_times_its_size(work: Work) -> None:
     work()

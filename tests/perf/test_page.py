@@ -156,7 +156,7 @@ def some_results() -> dict[str, Any]:
     report = {
         "schema": 1,
         "script": "speed",
-        "settings": {"backend": "pandas", "quick": False, "seconds": None},
+        "settings": {"backend": "pandas", "quick": False, "seconds": None, "megabytes": None},
         "environment": {"libraries": "pandas 3"},
         "questions": ["How fast?"],
         "measurements": [

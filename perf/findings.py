@@ -1,0 +1,252 @@
+"""What was found slow, or large, and was fixed: each measured again without and with its fix, in turn.
+
+A finding is a commit, called by its subject, and a work that this commit made cheaper. The work runs in processes of
+their own, on the sources before the commit and on those after it, one after the other, the order reversed every
+second round. ``--write`` keeps the figures in ``findings.json``, from which the page has them. Needs a clone with its
+history.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gc
+import json
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import milliseconds, number_text, resident_mb  # first: it finds a clone's src
+from revisions import git, run_on, sources_at
+from tables import five_tables, random_floats
+
+# isort: split
+from features import AdvancedTMDBPreProcessor, FeatureStoreConfig, SimpleFeatureStore, sample_movies
+
+KEPT = Path(__file__).with_name("findings.json")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was learned, and by what it is measured."""
+
+    title: str
+    learned: str
+    fix: str
+    """The subject of the commit."""
+    work: str
+    unit: str = "ms"
+
+
+FINDINGS = (
+    Finding(
+        "10,000 movies to features on polars",
+        "The profile showed regular expressions for counting words; one look-up in a table of bytes, over the texts of "
+        "a column laid end to end, finds the same words.",
+        "Scan text as bytes, and draw sample movies like TMDB's",
+        "features_of_many",
+    ),
+    Finding(
+        "One movie with a fitted state",
+        "Most of the time went into building the same 60 polars expressions again; they depend on the state alone, and "
+        "are kept with it.",
+        "Keep polars expressions for a state, so that serving one movie does not build them",
+        "features_of_one",
+    ),
+    Finding(
+        "A second load of 10,000 × 31 on pandas",
+        "What was cached was Arrow, and each load made pandas columns of it anew; a kept frame needs one copy.",
+        "Serve a second load of pandas frames from a kept frame",
+        "cached_load",
+    ),
+    Finding(
+        "A save of five small tables",
+        "py-spy showed SQLAlchemy compiling the same statements and wrapping rows; compiled once, they run at the "
+        "driver's speed.",
+        "Commit together what waits together, and run statements at the driver's speed",
+        "small_saves",
+    ),
+    Finding(
+        "160 saves by eight threads",
+        "Each waited for the database's lock and then paid a sync of its own; what waits at the same time is now one "
+        "transaction.",
+        "Commit together what waits together, and run statements at the driver's speed",
+        "saves_of_eight_threads",
+    ),
+    Finding(
+        "Memory of a process that uses polars alone",
+        "memray's flamegraph showed two date constants importing pandas: Arrow looks whether a value is a pandas one.",
+        "Compare dates without making Arrow scalars on import, which loads pandas",
+        "memory_with_polars",
+        "MB",
+    ),
+    Finding(
+        "3,000 refused records and their account",
+        "Each record was made JSON twice, once to see whether it could be; one pass that meets the exception does.",
+        "Tell refused records as JSON in half the time, and one that holds itself at all",
+        "refused_records",
+    ),
+)
+
+
+# --- the works: each returns its figures; what is printed is their median -------------------------------------------
+
+
+def features_of_many() -> list[float]:
+    """10,000 dicts to all tables."""
+    movies = sample_movies(10_000, seed=1)
+    return repeated(lambda: AdvancedTMDBPreProcessor(movies, backend="polars").extract_all_features(), 5)
+
+
+def features_of_one() -> list[float]:
+    """As at serving time."""
+    movies = sample_movies(200, seed=1)
+    state = AdvancedTMDBPreProcessor(movies, backend="polars").state
+    return repeated(
+        lambda: AdvancedTMDBPreProcessor(movies[:1], backend="polars", state=state).extract_all_features(), 30
+    )
+
+
+def refused_records() -> list[float]:
+    """None is a movie."""
+    movies = [{**movie, "vote_count": -1} for movie in sample_movies(3000, seed=1)]
+    return repeated(lambda: AdvancedTMDBPreProcessor(movies, backend="polars", on_invalid="reject").rejected, 5)
+
+
+def memory_with_polars() -> list[float]:
+    """Of the whole process, pandas being installed."""
+    AdvancedTMDBPreProcessor(sample_movies(100), backend="polars").extract_all_features()
+    return [resident_mb()]
+
+
+def cached_load() -> list[float]:
+    """From the cache of one store."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimpleFeatureStore(FeatureStoreConfig(folder, backend="pandas")) as store,
+    ):
+        store.save_features("group", {"table": random_floats("pandas", 10_000, 30)})
+        return repeated(lambda: store.get_features(["table"], "group"), 50)
+
+
+def small_saves() -> list[float]:
+    """Five tables of ten rows each."""
+    frames = five_tables("polars", rows=10)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
+    ):
+        return repeated(lambda: store.save_features("group", frames), 30)
+
+
+def saves_of_eight_threads() -> list[float]:
+    """Twenty each, into one group."""
+    threads, frame = 8, random_floats("polars", 50, 3)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
+    ):
+        gate = threading.Barrier(threads)
+
+        def save_often(number: int) -> None:
+            gate.wait()
+            for _ in range(20):
+                store.save_features("group", {f"table_{number}": frame})
+
+        def all_of_them() -> None:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(save_often, range(threads)))
+
+        return repeated(all_of_them, 3)
+
+
+def repeated(work: Callable[[], object], times: int) -> list[float]:
+    """Milliseconds of each time after the first."""
+    work()
+    gc.collect()
+    return [milliseconds(work) for _ in range(times)]
+
+
+WORKS: dict[str, Callable[[], list[float]]] = {
+    each.__name__: each
+    for each in (
+        features_of_many,
+        features_of_one,
+        refused_records,
+        memory_with_polars,
+        cached_load,
+        small_saves,
+        saves_of_eight_threads,
+    )
+}
+
+
+# --- measuring them -------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and keep what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(WORKS)}; all unless named")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--write", action="store_true", help=f"keep the figures in {KEPT.name}")
+    parser.add_argument("--only-work", choices=sorted(WORKS), help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.only_work:
+        print(median(WORKS[given.only_work]()))
+        return 0
+    chosen = [finding for finding in FINDINGS if not given.works or finding.work in given.works]
+    found = [measured(finding, given.rounds) for finding in chosen]
+    if given.write:
+        keep(found)
+    return 0
+
+
+def measured(finding: Finding, rounds: int) -> dict[str, Any]:
+    """The figures without and with the fix."""
+    fix = commit_called(finding.fix)
+    sides: tuple[list[float], list[float]] = ([], [])
+    with sources_at(f"{fix}~1") as before, sources_at(fix) as after:
+        for number in range(rounds):
+            both = [(before, sides[0]), (after, sides[1])]
+            for sources, values in both if number % 2 else reversed(both):
+                values.append(figure(sources, finding.work))
+    one, other = map(median, sides)
+    print(f"{finding.title}: {number_text(one)} → {number_text(other)} {finding.unit}", flush=True)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return {**asdict(finding), "before": sides[0], "after": sides[1], "measured": today}
+
+
+def commit_called(subject: str) -> str:
+    """The commit with this subject."""
+    for line in git("log", "--format=%H %s").splitlines():
+        commit, _, told = line.partition(" ")
+        if told == subject:
+            return commit
+    raise SystemExit(f"no commit is called {subject!r}: a clone with the whole history is needed")
+
+
+def figure(sources: Path, work: str) -> float:
+    """What a process of its own measures of the library in ``sources``."""
+    done = run_on(sources, [str(Path(__file__).resolve()), "--only-work", work])
+    if done.returncode:
+        raise SystemExit(f"{work} broke on {sources}:\n{done.stderr}")
+    return round(float(done.stdout), 4)
+
+
+def keep(found: Sequence[dict[str, Any]]) -> None:
+    """Write what was measured now in place of the same findings measured earlier, in the order of ``FINDINGS``."""
+    kept = {each["title"]: each for each in json.loads(KEPT.read_text(encoding="utf-8"))}
+    kept |= {each["title"]: each for each in found}
+    ordered = [kept[finding.title] for finding in FINDINGS if finding.title in kept]
+    KEPT.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
