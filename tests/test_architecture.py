@@ -95,7 +95,6 @@ def test_sql_paths_and_parquet_each_have_one_place() -> None:
     }
     allowed = {
         ("features.store.drivers", "sqlalchemy"),  # takes a catalog's URL apart
-        ("features.store.upkeep", "pyarrow.parquet"),  # looks at footers
     }
     for path in SOURCES:
         name = name_of(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from features.errors import CorruptFileError, FeatureStoreError, NotFoundError
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
+from features.store.codec.footers import disagreement
 from features.store.config import Reads
 from features.store.storage.base import Storage
 from features.store.storage.refusal import told
@@ -60,11 +63,12 @@ class TableReader:
             VanishedError: there is no such file.
         """
         wanted = None if columns is None else tuple(columns)
-        if self._cache is None or _bytes_at_least(table, wanted) > self._cache.max_bytes:
-            value, _ = self._load(table, wanted)
-            return self._codec.give_away(value)  # it is ours alone: a value from the cache others may have got too
-        value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
-        return self._codec.hand_out(value)
+        with _understood(table):
+            if self._cache is None or _bytes_at_least(table, wanted) > self._cache.max_bytes:
+                value, _ = self._load(table, wanted)
+                return self._codec.give_away(value)  # it is ours alone: a value from the cache others may have got too
+            value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
+            return self._codec.hand_out(value)
 
     def scan(self, table: TableFile, columns: Sequence[str] | None) -> Any:
         """What reads the table later, piece by piece; verified now, if it is to be.
@@ -73,38 +77,44 @@ class TableReader:
             CorruptFileError: the file's bytes are not those that were saved.
             VanishedError: there is no such file.
         """
-        self._verify(table)
-        try:
-            return self._codec.scan(self._storage.path(table.id), columns)
-        except FileNotFoundError as error:
-            raise _vanished(table) from error
+        with _understood(table), self._opened(table) as path:
+            return self._codec.scan(path, columns)
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
-        self._verify(table)
-        path = self._storage.path(table.id)
-        with told("read", path):
+        with self._opened(table) as path:
             self._storage.point("storage.read")
-            try:
-                value = self._codec.read(path, columns)
-            except FileNotFoundError as error:
-                raise _vanished(table) from error
+            value = self._codec.read(path, columns)
         return value, self._codec.size(value)
 
-    def _verify(self, table: TableFile) -> None:
+    @contextmanager
+    def _opened(self, table: TableFile) -> Iterator[Path]:
+        """The path of the file, verified if it is to be; what the system refuses inside is told in our terms."""
+        path = self._storage.path(table.id)
+        with told("read", path):
+            try:
+                self._verify(table, path)
+                yield path
+            except (FileNotFoundError, NotFoundError) as error:
+                raise _vanished(table) from error
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
+
+    def _verify(self, table: TableFile, path: Path) -> None:
+        """Compare size, digest, rows and column names, in this order: each is cheap to tell, given the one before."""
+        size = self._storage.size(table.id)
+        if size != table.size:
+            raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
         if self._verify_reads == "never" or (self._verify_reads == "once" and table.id in self._verified):
             return
-        try:
-            size, digest = self._storage.digest(table.id)
-        except NotFoundError as error:
-            raise _vanished(table) from error
-        if (size, digest) != (table.size, table.digest):
-            raise CorruptFileError(
-                f"table {table.name!r} of group {table.group!r} is damaged: its file {table.id} has "
-                f"{size} bytes with digest {digest.hex()}, saved were {table.size} with {table.digest.hex()}; "
-                "load an older version, or restore a backup",
-                file=table.id,
-                reason="digest" if size == table.size else "size",
-            )
+        _, digest = self._storage.digest(table.id)
+        if digest != table.digest:
+            raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
+        difference = disagreement(path, table)
+        if difference is not None:
+            kind, description = difference
+            raise _damaged(table, f"it {description}", kind)
         self._remember(table.id)
 
     def _remember(self, file: str) -> None:
@@ -121,6 +131,26 @@ def _bytes_at_least(table: TableFile, columns: tuple[str, ...] | None) -> int:
         return 0
     types = table.schema.types if columns is None else [table.schema.field(name).type for name in columns]
     return sum(table.rows * kind.bit_width // 8 for kind in types if pa.types.is_primitive(kind))
+
+
+@contextmanager
+def _understood(table: TableFile) -> Iterator[None]:
+    """Tell what stopped a codec as damage: the catalog refers to just these bytes, but no codec of ours wrote them."""
+    try:
+        yield
+    except (FeatureStoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise _damaged(table, f"{type(error).__name__}: {error}", "unreadable") from error
+
+
+def _damaged(table: TableFile, what: str, reason: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"table {table.name!r} of group {table.group!r} is damaged: its file {table.id} is not what was saved: {what}; "
+        "load an older version, or restore a backup",
+        file=table.id,
+        reason=reason,
+    )
 
 
 def _vanished(table: TableFile) -> VanishedError:

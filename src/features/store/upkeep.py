@@ -11,11 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from features.errors import BusyError, CorruptFileError, NotFoundError, StorageError
+from features.errors import BusyError, CorruptFileError, NotFoundError
 from features.store.catalog.base import Catalog
+from features.store.codec.footers import disagreement
 from features.store.storage.base import Storage
 from features.store.versions import CheckReport, GcReport, Problem, TableFile
 
@@ -111,8 +109,8 @@ def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: S
 
 
 def _copy_file(file: TableFile, storage: Storage, storage_copy: Storage) -> None:
-    size, digest = storage_copy.adopt(file.id, storage.path(file.id))
-    if (size, digest) != (file.size, file.digest):
+    same = storage.size(file.id) == file.size  # before it is copied, since it may be of any size
+    if not same or storage_copy.adopt(file.id, storage.path(file.id)) != (file.size, file.digest):
         raise CorruptFileError(
             f"table {file.name!r} of group {file.group!r} is damaged and was not copied; run check(deep=True)",
             file=file.id,
@@ -134,14 +132,12 @@ def _deep_problem(file: TableFile, storage: Storage, where: str) -> Problem | No
     try:
         if storage.digest(file.id) != (file.size, file.digest):
             return Problem("digest", file.id, where, f"{where}: the bytes of its file are not those that were saved")
-        footer = pq.read_metadata(storage.path(file.id))
-    except NotFoundError:
+        difference = disagreement(storage.path(file.id), file)
+    except (NotFoundError, FileNotFoundError):
         return Problem("missing", file.id, where, f"{where}: its file {file.id} is gone")
-    except (StorageError, pa.ArrowException, OSError) as error:
+    except (OSError, CorruptFileError) as error:
         return Problem("unreadable", file.id, where, f"{where}: its file cannot be read: {error}")
-    if footer.num_rows != file.rows:
-        return Problem("rows", file.id, where, f"{where}: its file has {footer.num_rows} rows, not {file.rows}")
-    names = footer.schema.to_arrow_schema().names
-    if names != file.schema.names:
-        return Problem("schema", file.id, where, f"{where}: its file has the columns {names}, not {file.schema.names}")
+    if difference is not None:
+        kind, description = difference
+        return Problem(kind, file.id, where, f"{where}: its file {description}")
     return None

@@ -101,7 +101,20 @@ class Storage(ABC):
 
     @abstractmethod
     def path(self, file: str) -> Path:
-        """Where a reader finds the bytes of ``file``; nothing is promised about whether it exists."""
+        """Where a reader finds the bytes of ``file``; nothing is promised about whether it exists.
+
+        Raises:
+            CorruptFileError: it is no id that a storage makes; whoever names it would lead out of the storage.
+        """
+
+    @abstractmethod
+    def size(self, file: str) -> int:
+        """Size in bytes of what is on disk now, told without reading any of it.
+
+        Raises:
+            NotFoundError: there is no such file.
+            StorageError: the disk refused, or what has its name is no file.
+        """
 
     @abstractmethod
     def digest(self, file: str) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,13 +21,14 @@ from pathlib import Path
 
 import xxhash
 
-from features.errors import NotFoundError
+from features.errors import CorruptFileError, NotFoundError
 from features.store.storage.base import StagedFile, Storage, TakenAwayError
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
 
-_NAME = re.compile(r"([0-9a-f]{32})\.parquet")
+_ID = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(rf"({_ID.pattern})\.parquet")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _HELD_AT_MOST = 256
 """Files that one storage holds locked. Beyond it a staged file is safe all the same: see ``LocalStorage``."""
@@ -121,7 +123,22 @@ class LocalStorage(Storage):
 
     def path(self, file: str) -> Path:
         """See ``Storage.path``."""
+        if not isinstance(file, str) or _ID.fullmatch(file) is None:
+            raise CorruptFileError(
+                f"{file!r:.80} is no id of a file, so the catalog that names it is damaged; restore a backup",
+                file=str(file),
+                reason="id",
+            )
         return self._folder / f"{file}.parquet"
+
+    def size(self, file: str) -> int:
+        """See ``Storage.size``. A symlink is not followed, and a pipe not opened."""
+        path = self.path(file)
+        with told("read", path):
+            try:
+                return _size_of_file(path.lstat())
+            except FileNotFoundError as error:
+                raise NotFoundError(f"file {path} is gone", kind="file", name=file, nearest=()) from error
 
     def digest(self, file: str) -> tuple[int, bytes]:
         """See ``Storage.digest``."""
@@ -221,12 +238,19 @@ def _digest(handle: int) -> tuple[int, bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A handle for reading. A symlink in place of a file is refused, not followed."""
-    handle = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+    """A handle for reading. A symlink in place of a file is refused, not followed, and no pipe is waited for."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
     try:
+        _size_of_file(os.fstat(handle))
         yield handle
     finally:
         os.close(handle)
+
+
+def _size_of_file(found: os.stat_result) -> int:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "what stands there is no file")
+    return found.st_size
 
 
 def _is_at(path: Path, handle: int) -> bool:
