@@ -1,7 +1,12 @@
 """Every storage keeps the contract."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from features.errors import StorageError
 from features.store.storage.base import Storage
 from features.store.storage.local import LocalStorage
 from features.testing.storage_contract import StorageContract
@@ -25,3 +30,19 @@ class TestLocalStorage(StorageContract):
         (folder / "notes.txt").write_text("mine")
         (folder / f"{'0' * 32}.parquet").symlink_to(folder / "notes.txt")
         assert dict(storage.files()) == {staged.id: 1}
+
+    @pytest.mark.parametrize(
+        "put",
+        [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(__file__)],
+        ids=["pipe", "folder", "link to a device", "link to a file"],
+    )
+    def test_what_is_no_file_is_neither_followed_nor_waited_for(
+        self, tmp_path: Path, put: Callable[[Path], None]
+    ) -> None:
+        storage = self.open(tmp_path)
+        file = "0" * 32
+        (tmp_path / "files").mkdir()
+        put(storage.path(file))
+        for look in (storage.size, storage.digest, storage.in_use):
+            with pytest.raises(StorageError):
+                look(file)

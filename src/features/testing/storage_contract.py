@@ -11,7 +11,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import NotFoundError
+from features.errors import CorruptFileError, NotFoundError
 from features.store.storage.base import EFFECTS, Storage, TakenAwayError
 
 
@@ -103,6 +103,23 @@ class StorageContract(ABC):
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"good")))
         self.raw_write(tmp_path, staged.id, b"evil")
         assert storage.digest(staged.id) == (4, xxhash.xxh3_128_digest(b"evil"))
+
+    def test_size_is_told_of_what_is_there(self, storage: Storage) -> None:
+        staged = storage.stage(lambda path: _ignore(path.write_bytes(b"four")))
+        assert storage.size(staged.id) == 4
+        storage.delete(staged.id)
+        with pytest.raises(NotFoundError):
+            storage.size(staged.id)
+
+    @pytest.mark.parametrize(
+        "forged",
+        ["", "..", "../outside", "/etc/passwd", "F" * 32, "f" * 31, "f" * 32 + "\n", "١" * 32, "a\0b"],
+        ids=ascii,
+    )
+    def test_only_ids_of_its_own_making_become_paths(self, storage: Storage, forged: str) -> None:
+        for use in (storage.path, storage.size, storage.digest, storage.delete, storage.quarantine, storage.in_use):
+            with pytest.raises(CorruptFileError):
+                use(forged)
 
     def test_deleting_says_whether_there_was_anything(self, tmp_path: Path, storage: Storage) -> None:
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"x")))

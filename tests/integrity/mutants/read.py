@@ -32,32 +32,33 @@ MUTANTS = (
     Mutant(
         "do-not-check-the-digest",
         "features.store.reading",
-        before="        if (size, digest) != (table.size, table.digest):\n",
+        before="        if digest != table.digest:\n",
         after="        if False:\n",
         killed_by=_CHANGED,
     ),
     Mutant(
         "check-the-digest-after-parsing",
         "features.store.reading",
-        before="""        self._verify(table)
-        path = self._storage.path(table.id)
-        with told("read", path):
-            self._storage.point("storage.read")
-            try:
-                value = self._codec.read(path, columns)
-            except FileNotFoundError as error:
-                raise _vanished(table) from error
+        before="""                self._verify(table, path)
+                yield path
 """,
-        after="""        value = self._codec.read(self._storage.path(table.id), columns)
-        self._verify(table)
+        after="""                yield path
+                self._verify(table, path)
 """,
         killed_by=_CHANGED,
     ),
     Mutant(
-        "check-the-size-alone",
-        "features.store.reading",
-        before="        if (size, digest) != (table.size, table.digest):\n",
-        after="        if size != table.size:\n",
-        killed_by=_CHANGED,
+        "take-any-id-for-a-name",
+        "features.store.storage.local",
+        before="        if not isinstance(file, str) or _ID.fullmatch(file) is None:\n",
+        after="        if False:\n",
+        killed_by="tests/store/test_storages.py::TestLocalStorage::test_only_ids_of_its_own_making_become_paths",
+    ),
+    Mutant(
+        "open-whatever-has-the-name",
+        "features.store.storage.local",
+        before="    if not stat.S_ISREG(found.st_mode):\n",
+        after="    if False:\n",
+        killed_by="tests/store/test_storages.py::TestLocalStorage::test_what_is_no_file_is_neither_followed_nor_waited_for",
     ),
 )
