@@ -83,8 +83,8 @@ class Session:
 
     def back_up(self) -> None:
         """The copy is a sound store, and what is in it was the latest version meanwhile."""
-        target = self.lab.folder / f"backup by {self.name}"
         place = self.lab.begin(Event(self.name, "g", "load", 0))
+        target = self.lab.folder / f"backup {place}"
         self.store.backup(target)
         with SimpleFeatureStore(FeatureStoreConfig(target, backend="pyarrow")) as copy:
             self.lab.end(place, tables=_writes(copy.get_features(None, "g")))
