@@ -118,7 +118,7 @@ class BusyError(FeatureStoreError, TimeoutError):
 
 
 class UnsafeEnvironmentError(FeatureStoreError, RuntimeError):
-    """Surroundings in which promises could not be kept: a store carried over a fork, or of a newer layout."""
+    """Surroundings in which promises could not be kept: a network disk, a store carried over a fork, another layout."""
 
 
 class StorageError(FeatureStoreError, OSError):

@@ -26,6 +26,7 @@ from features.store.storage.base import StagedFile, Storage, TakenAwayError
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
+from features.store.storage.surroundings import require_own
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(rf"({_ID.pattern})\.parquet")
@@ -167,6 +168,7 @@ class LocalStorage(Storage):
         path = self.path(file)
         aside = self._folder.parent / "lost+found"
         with told("move", path):
+            require_own(aside)
             make_folder(aside, self._disk)
             self.point("storage.delete")
             try:

@@ -1,0 +1,289 @@
+"""Guarantee 23: surroundings in which promises could not be kept are refused, and all others change nothing.
+
+What SQLite is asked for on which of its releases is in ``test_02_catalog_settings.py``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from features.errors import FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.storage import surroundings
+from features.store.storage.disk import SYSTEM
+from tests.integrity.small_stores import contents, settings, table
+
+REMOTE = ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "lustre", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"]
+LOCAL = ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "apfs", "ntfs3", "fuseblk", "fuse.lxcfs"]
+
+
+@pytest.fixture
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces the system's table of mounts."""
+
+    def are(*points: tuple[Path | str, str]) -> None:
+        lines = [f"thing {str(point).replace(' ', chr(92) + '040')} {kind} rw 0 0\n" for point, kind in points]
+        (tmp_path / "mounts").write_text("".join(lines))
+        monkeypatch.setattr(surroundings, "MOUNTS", tmp_path / "mounts")
+
+    return are
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_network_disk_is_refused_before_anything_is_written(tmp_path: Path, mounts, kind: str) -> None:
+    place = tmp_path / "far away"
+    place.mkdir()
+    mounts(("/", "ext4"), (place, kind))
+    with pytest.raises(UnsafeEnvironmentError, match="network file system") as caught:
+        SimpleFeatureStore(settings(place / "store"))
+    assert f"({kind}, mounted at {place})" in str(caught.value)
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", LOCAL)
+def test_a_local_disk_is_not(tmp_path: Path, mounts, kind: str) -> None:
+    mounts(("/", "nfs"), (tmp_path, kind), (tmp_path / "store" / "below", "nfs"), (f"{tmp_path}-2", "nfs"))
+    SimpleFeatureStore(settings(tmp_path / "store")).close()
+
+
+def test_the_mount_that_counts_is_the_last_and_nearest_behind_all_links(tmp_path: Path, mounts) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    mounts((tmp_path / "real", "ext4"), (tmp_path / "real", "nfs4"))
+    with pytest.raises(UnsafeEnvironmentError):
+        SimpleFeatureStore(settings(tmp_path / "link" / "store"))
+    mounts((tmp_path / "real", "nfs4"), (tmp_path / "real", "ext4"))
+    SimpleFeatureStore(settings(tmp_path / "link" / "store")).close()
+
+
+def test_where_mounts_are_not_told_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "MOUNTS", tmp_path / "not there")
+    SimpleFeatureStore(settings(tmp_path / "store")).close()
+
+
+def test_a_catalog_elsewhere_may_not_be_on_a_network_disk_either(tmp_path: Path, mounts) -> None:
+    (tmp_path / "far").mkdir()
+    mounts((tmp_path / "far", "cifs"))
+    config = FeatureStoreConfig(
+        tmp_path / "near", backend="pyarrow", catalog_url=f"sqlite:///{tmp_path / 'far' / 'catalog.sqlite3'}"
+    )
+    with pytest.raises(UnsafeEnvironmentError, match="cifs"):
+        SimpleFeatureStore(config)
+    assert not (tmp_path / "near").exists()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder that no store has any business in."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "mine").write_text("mine")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SimpleFeatureStore[pa.Table]]:
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        store.save_features("g", {"t": table(1.0)})
+        yield store
+
+
+@pytest.mark.parametrize("name", ["files", "catalog.sqlite3"])
+def test_a_store_whose_part_is_a_link_is_refused(tmp_path: Path, elsewhere: Path, name: str) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / name).symlink_to(elsewhere / ("new" if name != "files" else ""))
+    with pytest.raises(UnsafeEnvironmentError, match="symbolic link"):
+        SimpleFeatureStore(settings(tmp_path / "store"))
+    assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+
+
+def test_nothing_is_quarantined_through_a_link(store: SimpleFeatureStore[pa.Table], elsewhere: Path) -> None:
+    stray = store.config.folder / "files" / f"{'0' * 32}.parquet"
+    stray.write_bytes(b"stray")
+    (store.config.folder / "lost+found").symlink_to(elsewhere)
+    with pytest.raises(UnsafeEnvironmentError, match="symbolic link"):
+        store.check(repair=True)
+    assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+    assert stray.read_bytes() == b"stray"
+
+
+@pytest.mark.parametrize("verify", ["once", "always", "never"])
+def test_a_link_in_a_files_place_is_not_followed(store: SimpleFeatureStore[pa.Table], elsewhere: Path, verify: Any) -> None:
+    (file,) = (store.config.folder / "files").iterdir()
+    file.rename(elsewhere / file.name)
+    file.symlink_to(elsewhere / file.name)
+    config = FeatureStoreConfig(store.config.folder, backend="pyarrow", verify_reads=verify)
+    with SimpleFeatureStore(config) as other:
+        for read in (other.get_features, other.scan_features):
+            with pytest.raises(StorageError, match="no file"):
+                read(["t"], "g")
+        with pytest.raises(StorageError, match="no file"):
+            other.backup(elsewhere.parent / "copy")
+        assert [problem.kind for problem in other.check(deep=True).problems] == ["missing"]
+        other.delete_feature("t", "g")
+        other.gc(keep_last=1)
+    assert (elsewhere / file.name).exists()
+
+
+def test_a_new_file_is_never_written_over_or_through_another(tmp_path: Path, elsewhere: Path) -> None:
+    (tmp_path / "link").symlink_to(elsewhere / "mine")
+    (tmp_path / "dangling").symlink_to(elsewhere / "new")
+    for taken in (elsewhere / "mine", tmp_path / "link", tmp_path / "dangling"):
+        with pytest.raises(FileExistsError):
+            SYSTEM.create(taken)
+    assert {path.name: path.read_text() for path in elsewhere.iterdir()} == {"mine": "mine"}
+
+
+def test_modes_are_what_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+            store.save_features("g", {"t": table(1.0)})
+            (tmp_path / "store" / "files" / f"{'0' * 32}.parquet").touch()
+            store.check(repair=True)
+    finally:
+        os.umask(before)
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "store").rglob("*")}
+    assert {mode for path, mode in found.items() if path.is_dir()} == {0o750}
+    assert {mode for path, mode in found.items() if path.is_file()} == {0o640}
+
+
+def test_a_read_only_folder_can_be_read_and_refuses_saves_by_name(store: SimpleFeatureStore[pa.Table]) -> None:
+    held = contents(store)
+    for path in (store.config.folder, *store.config.folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+    def try_to_save() -> dict[str, Any]:
+        with SimpleFeatureStore(store.config) as other:
+            loaded = contents(other)
+            try:
+                other.save_features("g", {"t": table(2.0)})
+            except StorageError as error:
+                return {"error": str(error), "errno": error.errno, "equal": loaded == held}
+        return {"error": None}
+
+    told = as_nobody(store.config.folder, try_to_save)
+    assert told["errno"] == errno.EACCES
+    assert "permissions" in told["error"]
+    assert told["equal"]
+    assert contents(store) == held
+
+
+def as_nobody(folder: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``work`` returns in a process that has no privileges over ``folder``."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            for step in (folder, *folder.parents):  # temporary folders are their owner's only
+                if step.owner() == "root" and step != Path("/"):
+                    step.chmod(step.stat().st_mode | 0o555)
+            os.setuid(65534)
+        try:
+            told = work()
+        except FeatureStoreError as error:
+            told = {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)}
+        os.write(writing, json.dumps(told).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        told = json.loads(answer.read())
+    os.waitpid(child, 0)
+    return told
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 400 kB."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("mounting a small disk needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_keeps_what_was_saved_and_takes_more_once_there_is_room(small_disk: Path) -> None:
+    with SimpleFeatureStore(settings(small_disk / "store")) as store:
+        saved, refusal = 0, None
+        while refusal is None:
+            try:
+                store.save_features("g", {"t": table(*range(1_000))}, message=str(saved))
+                saved += 1
+            except StorageError as error:
+                refusal = str(error)
+        assert "free some space" in refusal or "is full" in refusal
+        assert [line.message for line in store.versions("g")] == [str(number) for number in range(saved)]
+        assert store.check(deep=True).ok
+        store.gc(keep_last=1)
+        store.save_features("g", {"t": table(1.0)})
+        assert store.get_features(["t"], "g") == {"t": table(1.0)}
+        report = store.check(deep=True)
+        assert (report.ok, report.orphans) == (True, ())
+
+
+def test_a_fork_leaves_the_parents_store_alone(tmp_path: Path) -> None:
+    program = """
+        import os, sys
+        import pyarrow as pa
+        from features.errors import UnsafeEnvironmentError
+        from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+
+        store = SimpleFeatureStore(FeatureStoreConfig(sys.argv[1], backend="pyarrow"))
+        store.save_features("g", {"t": pa.table({"x": [1]})})
+        child = os.fork()
+        if child == 0:
+            other = {"t": pa.table({"x": [2]})}
+            for use in (lambda: store.get_features(["t"], "g"), lambda: store.save_features("g", other)):
+                try:
+                    use()
+                except UnsafeEnvironmentError:
+                    continue
+                os._exit(1)
+            store.close()
+            sys.exit(0)  # with all that an interpreter does on its way out
+        assert os.waitpid(child, 0)[1] == 0
+        store.save_features("g", {"t": pa.table({"x": [3]})})
+        assert store.check(deep=True).ok
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        assert store.get_features(["t"], "g")["t"].column("x").to_pylist() == [3]
+        assert len(store.versions("g")) == 2
+
+
+@pytest.mark.parametrize("number", [1, 3, 99])
+def test_another_layout_is_refused_and_left_as_it_is(store: SimpleFeatureStore[pa.Table], number: int) -> None:
+    catalog = store.config.folder / "catalog.sqlite3"
+    with closing(sqlite3.connect(catalog)) as connection, connection:
+        connection.execute("UPDATE layout SET number = ?", (number,))
+    before = catalog.read_bytes()
+    with pytest.raises(UnsafeEnvironmentError, match=f"layout {number}"):
+        SimpleFeatureStore(store.config)
+    assert catalog.read_bytes() == before
