@@ -174,11 +174,10 @@ def test_a_save_acknowledged_while_another_operation_is_half_way_is_kept(beginni
         at, saved = at + STRIDE, beside.saved and beside.effects > at
 
 
-@pytest.mark.parametrize("name", ["backup"])
-def test_an_acknowledged_backup_is_whole_whatever_is_cut_off(name: str) -> None:
+def test_an_acknowledged_backup_is_whole_whatever_is_cut_off() -> None:
     with folder() as place:
         cuts = cuts_from("filled", place, lambda disk: every_cut(disk.cut))
-        held = cuts.during(OPERATIONS[name])
+        held = cuts.during(OPERATIONS["backup"])
         left = [remains for remains, acknowledged in cuts.left.items() if acknowledged == 1]
     for remains in left:
         with folder() as place:

@@ -196,17 +196,36 @@ def others(value: Any, column: list[Any]) -> list[Any]:
     return [each for each in dict.fromkeys(found) if each is not value and each != value]
 
 
+def forge(place: Path, statement: str, values: tuple[Any, ...]) -> bool:
+    """Whether SQLite took it."""
+    with closing(sqlite3.connect(place / "store" / "catalog.sqlite3")) as catalog, catalog:
+        try:
+            catalog.execute(statement, values)
+        except sqlite3.IntegrityError:
+            return False
+    return True
+
+
 def test_forged_rows_are_never_believed() -> None:
     for statement, values in forgeries()[::STRIDE]:
         with placed(filled()) as place:
-            with closing(sqlite3.connect(place / "store" / "catalog.sqlite3")) as catalog:
-                try:
-                    catalog.execute(statement, values)
-                except sqlite3.IntegrityError:
-                    continue  # SQLite itself does not take it
-                catalog.commit()
-            assert_nothing_is_silent(place, f"{statement} {values}")
-        count("corruptions")
+            if forge(place, statement, values):
+                assert_nothing_is_silent(place, f"{statement} {values}")
+                count("corruptions")
+
+
+def test_a_collection_takes_nothing_from_a_damaged_catalog() -> None:
+    with placed(filled()) as place, SimpleFeatureStore(settings(place / "store")) as store:
+        needed = {store.get_feature_info(name, "movies").id for name in ("a", "b")}
+    for statement, values in forgeries():
+        if not statement.startswith(("DELETE FROM entries", "UPDATE entries SET file")):
+            continue
+        with placed(filled()) as place:
+            if forge(place, statement, values):
+                with SimpleFeatureStore(settings(place / "store")) as store, pytest.raises(CorruptFileError):
+                    store.gc(keep_last=1)
+                assert {path.stem for path in (place / "store" / "files").iterdir()} >= needed
+                count("corruptions")
 
 
 CHANGES = ["save into a new group", "save into a group", "delete a table", "rollback", "gc"]

@@ -123,7 +123,7 @@ def test_nothing_is_quarantined_through_a_link(store: SimpleFeatureStore[pa.Tabl
 
 
 @pytest.mark.parametrize("verify", ["once", "always", "never"])
-def test_a_link_in_a_files_place_is_not_followed(store: SimpleFeatureStore[pa.Table], elsewhere: Path, verify: Any) -> None:
+def test_a_link_in_a_files_place_is_not_followed(store, elsewhere: Path, verify: Any) -> None:
     (file,) = (store.config.folder / "files").iterdir()
     file.rename(elsewhere / file.name)
     file.symlink_to(elsewhere / file.name)

@@ -52,7 +52,7 @@ class Fault:
     """Fail when the effect has taken place, rather than instead. Only calls of the disk can: what comes after a commit
     is a point of its own."""
     lasting: bool = False
-    """Fail at all later effects too."""
+    """Fail at all later effects on the same side too, that of the disk or that of the catalog."""
     effects: list[str] = field(default_factory=list)
     """What came by, in order."""
     raised: int = 0
@@ -98,9 +98,13 @@ class Fault:
             return False
         number = len(self.effects)
         self.effects.append(effect)
-        due = self.at is not None and (number == self.at or (self.lasting and number > self.at))
+        due = self.at is not None and (number == self.at or (number > self.at and self._lasts_to(effect)))
         self.raised += due
         return due
+
+    def _lasts_to(self, effect: str) -> bool:
+        first = self.effects[self.at or 0]
+        return self.lasting and first.startswith("catalog.") == effect.startswith("catalog.")
 
     def _system_error(self) -> OSError:
         return OSError(self.error, os.strerror(self.error))
