@@ -17,7 +17,7 @@ from features.store.codec.arrow import DTYPES, read_from, read_parquet, write_pa
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
 from features.store.codec.pandas_dtypes import decode, encode, is_plain
-from features.store.codec.pandas_frames import apply_note, check_frame, frame_note
+from features.store.codec.pandas_frames import apply_note, check_frame, default_names, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 _NOTE_AT_MOST = 16 << 20
@@ -61,7 +61,8 @@ class PandasCodec(Codec[Decoded]):
     def prepare(self, frame: Any, table: str) -> Prepared[Decoded]:
         """See ``Codec.prepare``. The Arrow table may share the frame's memory, so it does not outlive the save."""
         check_column_names(list(frame.columns), table)
-        check_frame(frame, table)
+        usual = default_names()
+        check_frame(frame, table, usual)
         arrays, notes = [], {}
         for name, column in frame.items():
             try:
@@ -72,7 +73,7 @@ class PandasCodec(Codec[Decoded]):
                 because = f"{column.dtype} with these values cannot be stored ({error}); convert the column"
                 raise refused(table, str(name), column.dtype, because) from error
             arrays.append(array)
-        note = _note(frame, notes, table)
+        note = _note(frame, {"columns": notes, **frame_note(frame, usual)}, table)
         names = zip(frame.columns, arrays, strict=True)
         schema = pa.schema([(name, array.type) for name, array in names], {DTYPES: note})
         return Prepared(self, pa.Table.from_arrays(arrays, schema=schema), schema, len(frame))
@@ -115,13 +116,14 @@ def _warm_up() -> None:
         Decoded(read_from(file)).frame()
 
 
-def _note(frame: pd.DataFrame, notes: Mapping[Any, Any], table: str) -> str:
-    note = json.dumps({"columns": notes, **frame_note(frame)})
-    if len(note) > _NOTE_AT_MOST:
+def _note(frame: pd.DataFrame, note: Mapping[str, Any], table: str) -> str:
+    text = json.dumps(note)
+    if len(text) > _NOTE_AT_MOST:
+        notes = note["columns"]
         longest = max(notes, key=lambda name: len(str(notes[name])))
         because = "categories and attrs together are too large for a file's metadata; use astype(str), or clear attrs"
         raise refused(table, longest, frame[longest].dtype, because)
-    return note
+    return text
 
 
 def _frame(table: pa.Table, *, last: bool = False) -> pd.DataFrame:

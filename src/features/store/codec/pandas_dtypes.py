@@ -9,6 +9,7 @@ comes back as ``pd.ArrowDtype``, the only pandas dtype that can say what an Arro
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,9 @@ from features.store.codec.refusal import Refusal
 
 Note: TypeAlias = dict[str, Any]
 Encoded: TypeAlias = tuple[pa.Array, Note]
+
+_name: Callable[[np.dtype[Any]], str] = lru_cache(str)
+"""NumPy spells a dtype out anew each time, which takes as long as converting a small column."""
 
 
 def encode(column: pd.Series[Any]) -> Encoded:
@@ -60,10 +64,10 @@ def _encode_numpy(column: pd.Series[Any], dtype: np.dtype[Any]) -> Encoded:
     if dtype.kind in "mM":
         moments = pa.array(column.to_numpy(), from_pandas=True)
         check_seconds(moments)
-        return _lasting(moments), {"kind": "numpy", "dtype": str(dtype)}
+        return _lasting(moments), {"kind": "numpy", "dtype": _name(dtype)}
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise Refusal(f"{dtype} has no exact form in Parquet; split or convert the column")
-    return pa.array(column.to_numpy(), from_pandas=False), {"kind": "numpy", "dtype": str(dtype)}
+    return pa.array(column.to_numpy(), from_pandas=False), {"kind": "numpy", "dtype": _name(dtype)}
 
 
 def _decode_numpy(column: pa.ChunkedArray, note: Note) -> Any:

@@ -12,8 +12,13 @@ from features.store.codec.base import refused
 _SCALARS = frozenset([str, int, float, bool, type(None)])
 
 
-def check_frame(frame: pd.DataFrame, table: str) -> None:
-    """Refuse what would not come back around the columns.
+def default_names() -> Any:
+    """The dtype that this pandas, with its options as they are, gives to column names. Takes as long as a column."""
+    return pd.Index(["a"]).dtype
+
+
+def check_frame(frame: pd.DataFrame, table: str, usual: Any) -> None:
+    """Refuse what would not come back around the columns; ``usual`` is the dtype of ``default_names``.
 
     Raises:
         UnsupportedDataError: says what, and the next step.
@@ -22,7 +27,7 @@ def check_frame(frame: pd.DataFrame, table: str) -> None:
         kind = type(frame).__name__
         raise refused(table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pd.DataFrame(…)")
     names = frame.columns
-    if type(names) is not pd.Index or names.name is not None or names.dtype not in (object, pd.Index(["a"]).dtype):
+    if type(names) is not pd.Index or names.name is not None or names.dtype not in (object, usual):
         because = "its columns carry more than their names; set frame.columns = list(frame.columns)"
         raise refused(table, None, names.dtype, because)
     index = frame.index
@@ -36,14 +41,14 @@ def check_frame(frame: pd.DataFrame, table: str) -> None:
         raise refused(table, None, None, because)
 
 
-def frame_note(frame: pd.DataFrame) -> dict[str, Any]:
+def frame_note(frame: pd.DataFrame, usual: Any) -> dict[str, Any]:
     """What ``apply_note`` needs; only what differs from a frame made of columns."""
     note: dict[str, Any] = {}
     if frame.attrs:
         note["attrs"] = frame.attrs
     if not frame.flags["allows_duplicate_labels"]:
         note["unique_labels"] = True
-    if frame.columns.dtype != pd.Index(["a"]).dtype:
+    if frame.columns.dtype != usual:
         note["object_names"] = True
     return note
 
