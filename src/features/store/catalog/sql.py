@@ -44,13 +44,15 @@ class SqlCatalog(Catalog):
         """Open the catalog at ``path``, laying it out where there is none.
 
         Raises:
-            UnsafeEnvironmentError: the file is another program's database, or was laid out by a newer release.
+            UnsafeEnvironmentError: what is there is no file, or another program's database, or has something in it that
+                is none of ours, or was laid out by another release.
             CorruptFileError: it is no database.
             StorageError: it cannot be created or opened.
             BusyError: another process kept it locked.
         """
         catalog = cls(path, timeout=timeout, waiting=waiting)
         try:
+            catalog._database.require_files()
             catalog._settle_layout()
             with catalog._database.told():
                 catalog._watch = catalog._database.connect()
@@ -259,7 +261,11 @@ class SqlCatalog(Catalog):
         schema = self._schemas.get(digest)
         if schema is None:
             self._announce("catalog.read")
-            schema = pa.ipc.read_schema(pa.py_buffer(lookups.document(connection, digest)))
+            body = lookups.document(connection, digest)
+            try:
+                schema = pa.ipc.read_schema(pa.py_buffer(body))
+            except (pa.ArrowException, OSError) as error:
+                raise seals.damaged(connection, "it has a schema that cannot be read") from error
             if len(self._schemas) >= 1024:  # distinct schemas are few; this bounds a store where they are not
                 self._schemas.clear()
             self._schemas[digest] = schema
@@ -291,7 +297,14 @@ class SqlCatalog(Catalog):
             return number
 
     def _stamped(self, connection: sqlite3.Connection) -> int | None:
-        names = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        made = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+        names = [row["name"] for row in made if row["type"] == "table"]
+        foreign = [f"{row['type']} {row['name']!r}" for row in made if row["type"] in ("trigger", "view")]
+        if foreign:  # which would change what is saved, or never end, under any of our statements
+            raise UnsafeEnvironmentError(
+                f"{self._database.path} holds what this library never makes (the {foreign[0]}); drop it, or restore a "
+                "backup"
+            )
         if not names:
             return None
         if layout.name not in names:

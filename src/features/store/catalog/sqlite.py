@@ -17,7 +17,8 @@ from typing import Any
 
 from sqlalchemy.pool import QueuePool
 
-from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError
+from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.store.storage.refusal import told
 from features.store.waiting import STANDARD, Waiting
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -80,6 +81,21 @@ class Database:
             max_overflow=-1,
             reset_on_return=None,  # no transaction is ever left open: see ``reading`` and ``writing``
         )
+
+    def require_files(self) -> None:
+        """See that the database, and what SQLite keeps beside it, are files or not there: it would wait for a pipe.
+
+        Raises:
+            UnsafeEnvironmentError: one is something else.
+            StorageError: the disk refused.
+        """
+        for ending in ("", "-journal", "-wal", "-shm"):
+            path = self.path.with_name(self.path.name + ending)
+            with told("read", path):
+                if path.exists() and not path.is_file():
+                    raise UnsafeEnvironmentError(
+                        f"{path} is no file, and SQLite needs one there; remove it, or choose another base_path"
+                    )
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own, outside the pool, with everything set that durability needs."""
