@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import os
 import subprocess
 import sys
 import time
@@ -159,13 +158,12 @@ def peers(out: Path) -> dict[str, Any] | None:
 
 def flamegraphs(out: Path) -> list[dict[str, str]]:
     """What memray_profiles.py left, by workload."""
-    ends = {view: ".txt" if view == "summary" else ".html" for view in VIEWS}
-    found = [
-        (path.name.removesuffix(f".{view}{end}"), view, path)
+    ends = {view: f".{view}.txt" if view == "summary" else f".{view}.html" for view in VIEWS}
+    return [
+        {"workload": path.name.removesuffix(end), "view": view, "file": path.name}
         for view, end in ends.items()
-        for path in out.glob(f"*.{view}{end}")
+        for path in sorted(out.glob(f"*{end}"))
     ]
-    return [{"workload": name, "view": view, "file": os.fspath(path.name)} for name, view, path in sorted(found)]
 
 
 def findings() -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def curves(title: str, unit: str, along: str, lines: Mapping[str, Points]) -> st
             marker=None if dashed or len(points) > 12 else "o",
             markersize=4,
         )
-    _scale(axes, "x", [place for points in lines.values() for place, _ in points])
+    _scale(axes, "x", [place for points in lines.values() for place, _ in points], from_zero=False)
     _scale(axes, "y", [value for points in lines.values() for _, value in points])
     axes.text(-0.1, 1.05, unit, transform=axes.transAxes, color=MUTED)
     axes.text(1, 1.05, f"by {along}", transform=axes.transAxes, color=MUTED, ha="right")
@@ -115,14 +115,15 @@ def short(value: float) -> str:
     return f"{value:g}"
 
 
-def _scale(axes: Axes, which: str, values: Sequence[float]) -> None:
-    """From zero, or logarithmic where values are of different orders."""
+def _scale(axes: Axes, which: str, values: Sequence[float], *, from_zero: bool = True) -> None:
+    """Logarithmic where values are of different orders, else from zero; places need not begin there."""
     axis, low, high = getattr(axes, f"{which}axis"), min(values), max(values)
     if low > 0 and high / low >= ORDERS:
         getattr(axes, f"set_{which}scale")("log")
         axis.set_minor_formatter(NullFormatter())
     else:
-        getattr(axes, f"set_{which}lim")(min(0, 1.06 * low), 1.06 * high or 1)
+        if from_zero:
+            getattr(axes, f"set_{which}lim")(min(0, 1.06 * low), 1.06 * high or 1)
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 

@@ -69,7 +69,8 @@ def charts_of(report: Part) -> Iterator[Chart]:
     for title, lines in grouped(report["series"]).items():
         named = {curve_of(line["name"]): line["points"] for line in lines if line["points"]}
         if named:
-            drawing = curves(title, lines[0]["unit"], lines[0]["along"], named)
+            along, unit = lines[0]["along"], lines[0]["along_unit"]
+            drawing = curves(title, lines[0]["unit"], along if unit == along else f"{along}, {unit}", named)
             colours = {name: colour for name, colour in colours_of(named).items() if not name.endswith(", p95")}
             legend = {name: variable(colour) for name, colour in colours.items()} if len(colours) > 1 else {}
             yield Chart(title, Markup(drawing), legend)  # noqa: S704 - drawn by us
@@ -101,10 +102,10 @@ def curve_of(name: str) -> str:
 
 
 def by_unit(measurements: Sequence[Part]) -> dict[str, list[Part]]:
-    """Measurements that are worth a chart: repeated ones, and speeds. All of them are in the table below."""
+    """Measurements that are worth a chart: repeated ones, speeds and memory. All of them are in the table below."""
     charts: dict[str, list[Part]] = {}
     for one in measurements:
-        if one["repeats"] >= 3 or one["unit"].endswith("/s"):
+        if one["repeats"] >= 3 or one["unit"].endswith("/s") or one["unit"] == "MB":
             charts.setdefault(one["unit"], []).append(one)
     return charts
 
