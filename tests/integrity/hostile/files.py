@@ -198,9 +198,9 @@ FILES: dict[str, Trap] = {
     "column name of control characters": with_footer(lambda footer: footer.replace(b"text", b"\x1b[2J")),
     "column name that is no text": with_footer(lambda footer: footer.replace(b"text", b"\xff\xfe\xfd\xfc")),
     "a thousand levels": holding(parquet(nested(1000))),
-    "a bomb of nulls": lambda path: bomb(path, pa.nulls(30_000_000, pa.int64())),
+    "a bomb of nulls": lambda path: bomb(path, pa.nulls(10_000_000, pa.int64())),
     "a bomb of one text": lambda path: bomb(path, pa.DictionaryArray.from_arrays(
-        pa.nulls(20_000_000, pa.int32()).fill_null(0), pa.array(["x" * 1000]))),
+        pa.nulls(10_000_000, pa.int32()).fill_null(0), pa.array(["x" * 1000]))),
     "an Arrow schema that is none": arrow_schema(b"\xff" * 200),
     "an Arrow schema of another table": arrow_schema(bytes(pa.schema([("id", pa.list_(pa.int8()))]).serialize())),
     "an Arrow schema that is not base64": with_metadata(ARROW__schema=b"\xff\0!"),
