@@ -12,9 +12,11 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.conftest import INSTALLED
 from tests.integrity.hostile import catalogs, files, names
+from tests.integrity.lab import MEMORY
 from tests.integrity.profiles import budget, count
 
 ROOT = Path(__file__).parents[2]
@@ -32,11 +34,12 @@ FUZZED_NAMES = -(-budget(dev=6, ci=300, thorough=10_000) // len(INSTALLED))
 Case = tuple[str, str]
 
 
-def wrong_with(cases: Iterable[Case], backend: str, folder: Path) -> dict[Case, list[str]]:
+def wrong_with(cases: Iterable[Case], backend: str) -> dict[Case, list[str]]:
     """What came of the cases that should not have. Where one kills the process, another goes on with the rest."""
     left, wrong = list(cases), {}
     while left:
-        met, fate = meet(left, backend, folder / f"{len(left)} left")
+        with TemporaryDirectory(dir=MEMORY) as place:
+            met, fate = meet(left, backend, Path(place))
         wrong.update({case: lines for case, lines in met.items() if lines})
         if len(met) < len(left) or fate:
             assert met, fate
@@ -47,7 +50,6 @@ def wrong_with(cases: Iterable[Case], backend: str, folder: Path) -> dict[Case, 
 
 def meet(cases: list[Case], backend: str, folder: Path) -> tuple[dict[Case, list[str]], str]:
     """What one process told of each case that it came to, and how it ended where it did not end well."""
-    folder.mkdir()
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.integrity.hostile.victim", backend],
         cwd=folder,
@@ -67,7 +69,7 @@ def meet(cases: list[Case], backend: str, folder: Path) -> tuple[dict[Case, list
     return met, f"exit code {done.returncode}: {done.stderr[-2000:]}" if done.returncode else ""
 
 
-def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(backend: str, tmp_path: Path) -> None:
+def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(backend: str) -> None:
     listed = [("name", json.dumps(name)) for name in names.NAMES[::EVERY]]
     fuzzed = [("fuzzed name", str(seed)) for seed in range(FUZZED_NAMES)]
     in_place = [("file", case) for case in [*files.FILES][::EVERY]]
@@ -75,16 +77,16 @@ def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(backend: str, 
     committed = [("committed file", case) for case in [*files.FILES][1::EVERY] if case != "a terabyte of nothing"]
     changed = [("fuzzed files", json.dumps([at, at + TOGETHER])) for at in range(0, FUZZED_FILES, TOGETHER)]
     cases = [*listed, *fuzzed, ("all names", ""), *in_place, *committed, *changed]
-    assert wrong_with(cases, backend, tmp_path) == {}
+    assert wrong_with(cases, backend) == {}
     count("hostile names", len(listed))
     count("hostile files", len(in_place) + len(committed))
     count("fuzzed names and files", len(fuzzed) + FUZZED_FILES)
 
 
-def test_a_catalog_that_somebody_else_wrote_in_is_refused_or_harmless(tmp_path: Path) -> None:
+def test_a_catalog_that_somebody_else_wrote_in_is_refused_or_harmless() -> None:
     cases = [("catalog", case) for case in [*catalogs.CATALOGS][::EVERY]]
     cases += [("row", case) for case in [*catalogs.ROWS][::EVERY]]
-    assert wrong_with(cases, "pyarrow", tmp_path) == {}
+    assert wrong_with(cases, "pyarrow") == {}
     count("hostile catalogs", len(cases))
 
 
@@ -93,7 +95,7 @@ def test_the_lists_are_long_enough() -> None:
     assert len(files.FILES) + len(catalogs.CATALOGS) + len(catalogs.ROWS) >= 60
 
 
-def test_the_victim_tells_what_it_should(tmp_path: Path) -> None:
+def test_the_victim_tells_what_it_should() -> None:
     bad = ["a pickle is loaded", "the interpreter dies", "something outside is changed"]
-    wrong = wrong_with([("bait", case) for case in [*bad, "nothing"]], "pyarrow", tmp_path)
+    wrong = wrong_with([("bait", case) for case in [*bad, "nothing"]], "pyarrow")
     assert [case for _, case in wrong] == bad
