@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from measuring import environment  # first: it finds a clone's src
 from page.drawing import page_of
+from page.readme import with_figures
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = 1
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results.update(peers=peers(given.out), flamegraphs=flamegraphs(given.out), findings=findings())
     target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (given.out / "report.html").write_text(page_of(results), encoding="utf-8")
+    if given.readme:
+        readme = HERE.parent / "README.md"
+        readme.write_text(with_figures(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
     print(f"\n{given.out / 'report.html'} shows it, {target} has it for programs")
     for run in results["runs"]:
         print(f"{verdict(run)}  {run['script']}, {run['seconds']:.0f} s")
@@ -83,6 +87,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--whole", action="store_true", help="no small sizes anywhere: takes a quarter of an hour")
     parser.add_argument("--quick", action="store_true", help="small sizes everywhere, to see that the scripts work")
+    parser.add_argument("--readme", action="store_true", help="write the figures into README.md too")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: draw the last results anew")
     given = parser.parse_args(arguments)
     # Not left to argparse: of Python 3.11 it holds an absent list to the choices too.

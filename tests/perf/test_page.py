@@ -151,6 +151,23 @@ def test_charts_are_parted_evenly(drawing: ModuleType) -> None:
     assert [len(part) for part in drawing.parts_of(list(range(8)))] == [8]
 
 
+def test_readme_gets_its_figures_from_the_results_once(drawing: ModuleType) -> None:
+    readme = importlib.import_module("page.readme")
+    results = some_results()
+    speed = results["runs"][0]["report"]
+    results["runs"] = [
+        {"report": {"script": script, "criteria": [{**speed["criteria"][0], "name": name}]}}
+        for _, script, name in readme.TOLD
+    ]
+    told = readme.with_figures("# Ours\n\n## Contributing\n\nPlease do.\n", results)
+    assert told.count("| 12 MB/s | ≥ 10 | `store_throughput.py` |") == 4
+    assert told.startswith("# Ours\n\n## What it costs\n")
+    assert told.endswith("|\n\n## Contributing\n\nPlease do.\n")
+    assert readme.with_figures(told, results) == told
+    with pytest.raises(KeyError, match="feature_generation"):
+        readme.with_figures(told, some_results())
+
+
 def some_results() -> dict[str, Any]:
     """The smallest results that have one of everything."""
     report = {
