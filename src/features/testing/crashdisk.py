@@ -27,7 +27,6 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,7 +53,7 @@ class _File:
     def now(self) -> bytes:
         return os.pread(self.handle, os.fstat(self.handle).st_size, 0)
 
-    def after_a_cut(self) -> list[bytes]:
+    def after_a_cut(self) -> list[bytes | None]:
         """What the file's bytes may be afterwards, the synced ones first."""
         now = self.now()
         if now == self.synced:
@@ -88,7 +87,7 @@ class CrashDisk(Disk):
 
     def __init__(self, root: Path, catalogs: Sequence[Path], point: Point = nothing) -> None:
         self.root = root
-        self.catalogs = catalogs
+        self.catalogs = [_Catalog(path) for path in catalogs]
         self.point = point
         self._lock = threading.RLock()
         self._inodes: dict[int, _File] = {}
@@ -119,7 +118,6 @@ class CrashDisk(Disk):
     def sync_folder(self, folder: Path) -> None:
         """See ``Disk.sync_folder``."""
         with self._effect("sync_folder"):
-            folder.stat()  # a folder that is gone cannot be synced
             for change in self._unsynced:
                 if change.name.parent == folder:
                     self._synced[change.name] = change.becomes
@@ -157,14 +155,18 @@ class CrashDisk(Disk):
             for path in sorted(name for name, node in names.items() if node is not None):
                 if path.parent == self.root or path.parent in left:  # else it went with its folder
                     node = names[path]
-                    left[path] = _one_of(node.after_a_cut(), choose) if isinstance(node, _File) else None
+                    bytes_left = node.after_a_cut() if isinstance(node, _File) else [None]
+                    left[path] = bytes_left[choose(len(bytes_left))]
             for catalog in self.catalogs:
-                if catalog.exists() and (catalog.parent == self.root or catalog.parent in left):
-                    left[catalog] = _committed(catalog)
+                path = catalog.path
+                if path.exists() and (path.parent == self.root or path.parent in left):
+                    left[path] = catalog.committed()
         return frozenset((path.relative_to(self.root), content) for path, content in left.items())
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files and the catalogs."""
+        for catalog in self.catalogs:
+            catalog.close()
         for file in self._inodes.values():
             os.close(file.handle)
         self._inodes.clear()
@@ -220,18 +222,30 @@ def build(remains: Remains, folder: Path) -> None:
 
 def _answer(answers: list[int], asked: list[tuple[int, int]], possibilities: int) -> int:
     """The next of the answers, 0 once they have run out; ``asked`` notes it with the possibilities it had."""
-    answer = answers[len(asked)] if len(asked) < len(answers) else 0
-    asked.append((answer, possibilities))
-    return answer
+    asked.append((answers[len(asked)] if len(asked) < len(answers) else 0, possibilities))
+    return asked[-1][0]
 
 
-def _one_of(possibilities: list[bytes], choose: Choose) -> bytes:
-    return possibilities[choose(len(possibilities)) if len(possibilities) > 1 else 0]
+class _Catalog:
+    """A database as of its last commit. It is read through SQLite: a plain ``open`` would drop its locks."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen: tuple[int, bytes] = (-1, b"")
 
-def _committed(catalog: Path) -> bytes:
-    """The database as of its last commit, read through SQLite, whose locks a plain ``open`` would drop."""
-    if catalog.stat().st_size == 0:
-        return b""
-    with closing(sqlite3.connect(catalog, timeout=30)) as connection:
-        return connection.serialize()
+    def committed(self) -> bytes:
+        """Its bytes; read anew only where somebody has committed since."""
+        if self.path.stat().st_size == 0:
+            return b""
+        if self._connection is None:
+            self._connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._seen[0]:
+            self._seen = (version, self._connection.serialize())
+        return self._seen[1]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
