@@ -30,7 +30,7 @@ MOST = budget(dev=3, ci=10_000, thorough=10_000)
 
 BESIDE = ["save three tables", "gc", "repair", "rollback", "delete a table"]
 STRIDE = budget(dev=25, ci=1, thorough=1)
-PROGRAMS = budget(dev=1, ci=260, thorough=8_000)
+PROGRAMS = budget(dev=1, ci=205, thorough=8_000)
 
 Contents = dict[str, Any]
 Look = Callable[[CrashDisk], Iterable[Remains]]
