@@ -10,24 +10,17 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import gc
 import json
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measuring import milliseconds, number_text, resident_mb  # first: it finds a clone's src
+from finding_works import WORKS  # first: it finds a clone's src
+from measuring import number_text
 from revisions import git, run_on, sources_at
-from tables import five_tables, random_floats
-
-# isort: split
-from features import AdvancedTMDBPreProcessor, FeatureStoreConfig, SimpleFeatureStore, sample_movies
 
 KEPT = Path(__file__).with_name("findings.json")
 
@@ -46,15 +39,15 @@ class Finding:
 
 FINDINGS = (
     Finding(
-        "10,000 movies to features on polars",
-        "The profile showed regular expressions for counting words; one look-up in a table of bytes, over the texts of "
-        "a column laid end to end, finds the same words.",
+        "10,000 movies to features on pandas",
+        "Words were counted and found by regular expressions, text by text; now a column's texts, laid end to end, are "
+        "scanned as bytes.",
         "Scan text as bytes, and draw sample movies like TMDB's",
         "features_of_many",
     ),
     Finding(
         "One movie with a fitted state",
-        "Most of the time went into building the same 60 polars expressions again; they depend on the state alone, and "
+        "Half of the time went into building the same polars expressions again; they depend on the state alone, and "
         "are kept with it.",
         "Keep polars expressions for a state, so that serving one movie does not build them",
         "features_of_one",
@@ -67,8 +60,8 @@ FINDINGS = (
     ),
     Finding(
         "A save of five small tables",
-        "py-spy showed SQLAlchemy compiling the same statements and wrapping rows; compiled once, they run at the "
-        "driver's speed.",
+        "SQLAlchemy compiled the same statements again and wrapped every row; compiled once, they run at the driver's "
+        "speed.",
         "Commit together what waits together, and run statements at the driver's speed",
         "small_saves",
     ),
@@ -95,142 +88,12 @@ FINDINGS = (
         "record_that_holds_itself",
     ),
     Finding(
-        "A load after 3,000 versions",
-        "SQLite's plan walked through a group's whole past; with keys that begin with the version an entry ends at, it "
-        "cannot.",
-        "Find what is current as fast in a long history as in a short one",
-        "load_after_many_versions",
-    ),
-    Finding(
         "A collection of 600 files",
         "The disk was waited for one file after another; eight threads wait side by side.",
         "Take turns fairly between processes, delete side by side, and heed Ctrl-C with polars loaded",
         "collection_of_many_files",
     ),
 )
-
-
-# --- the works: each returns its figures; what is printed is their median -------------------------------------------
-
-
-def features_of_many() -> list[float]:
-    """10,000 dicts to all tables."""
-    movies = sample_movies(10_000, seed=1)
-    return repeated(lambda: AdvancedTMDBPreProcessor(movies, backend="polars").extract_all_features(), 5)
-
-
-def features_of_one() -> list[float]:
-    """As at serving time."""
-    movies = sample_movies(200, seed=1)
-    state = AdvancedTMDBPreProcessor(movies, backend="polars").state
-    return repeated(
-        lambda: AdvancedTMDBPreProcessor(movies[:1], backend="polars", state=state).extract_all_features(), 30
-    )
-
-
-def record_that_holds_itself() -> list[float]:
-    """Under two keys."""
-    record: dict[str, Any] = {"movie_id": -1, "title": "Ouroboros"}
-    record |= {"part": record, "whole": record}
-    return repeated(lambda: AdvancedTMDBPreProcessor([record], backend="polars", on_invalid="reject").rejected, 3)
-
-
-def memory_after_import() -> list[float]:
-    """Of the whole process; the processor is imported above."""
-    return [resident_mb()]
-
-
-def load_after_many_versions() -> list[float]:
-    """Of one small table, without a cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        grown = with_versions(Path(folder), 3000)
-        with SimpleFeatureStore(grown) as store:
-            return repeated(lambda: store.get_features(["table"], "group"), 40)
-
-
-def collection_of_many_files() -> list[float]:
-    """All versions but the last."""
-    with tempfile.TemporaryDirectory() as folder, SimpleFeatureStore(with_versions(Path(folder), 600)) as store:
-        return [milliseconds(lambda: store.gc(keep_last=1))]
-
-
-def with_versions(folder: Path, count: int) -> FeatureStoreConfig[Any]:
-    """A store with so many versions of one small table."""
-    from store_growth import Grown  # not above: it needs what early revisions do not have
-
-    config = FeatureStoreConfig(folder, backend="polars", cache_enabled=False)
-    Grown(config, "versions", count).build()
-    return config
-
-
-def second_load() -> list[float]:
-    """By a new store each time: the first load fills its cache, and the second is served from it."""
-    times = []
-    with tempfile.TemporaryDirectory() as folder:
-        config = FeatureStoreConfig(folder, backend="pandas")
-        with SimpleFeatureStore(config) as store:
-            store.save_features("group", {"table": random_floats("pandas", 10_000, 30)})
-        for _ in range(10):
-            with SimpleFeatureStore(config) as store:
-                times += repeated(lambda: store.get_features(["table"], "group"), 1)
-    return times
-
-
-def small_saves() -> list[float]:
-    """Five tables of ten rows each."""
-    frames = five_tables("polars", rows=10)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
-    ):
-        return repeated(lambda: store.save_features("group", frames), 30)
-
-
-def saves_of_eight_threads() -> list[float]:
-    """Twenty each, into one group."""
-    threads, frame = 8, random_floats("polars", 50, 3)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
-    ):
-        gate = threading.Barrier(threads)
-
-        def save_often(number: int) -> None:
-            gate.wait()
-            for _ in range(20):
-                store.save_features("group", {f"table_{number}": frame})
-
-        def all_of_them() -> None:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(save_often, range(threads)))
-
-        return repeated(all_of_them, 3)
-
-
-def repeated(work: Callable[[], object], times: int) -> list[float]:
-    """Milliseconds of each time after the first."""
-    work()
-    gc.collect()
-    return [milliseconds(work) for _ in range(times)]
-
-
-WORKS: dict[str, Callable[[], list[float]]] = {
-    each.__name__: each
-    for each in (
-        features_of_many,
-        features_of_one,
-        record_that_holds_itself,
-        memory_after_import,
-        load_after_many_versions,
-        collection_of_many_files,
-        second_load,
-        small_saves,
-        saves_of_eight_threads,
-    )
-}
-
-
-# --- measuring them -------------------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
