@@ -30,7 +30,10 @@ MOST = budget(dev=3, ci=10_000, thorough=10_000)
 
 BESIDE = ["save three tables", "gc", "repair", "rollback", "delete a table"]
 STRIDE = budget(dev=25, ci=1, thorough=1)
-PROGRAMS = budget(dev=1, ci=205, thorough=8_000)
+PROGRAMS = budget(dev=1, ci=60, thorough=2_000)
+SHARES = range(budget(dev=1, ci=4, thorough=4))
+"""The programs are made in so many tests, which may run beside each other."""
+
 
 Contents = dict[str, Any]
 Look = Callable[[CrashDisk], Iterable[Remains]]
@@ -120,13 +123,14 @@ def test_an_operation_that_is_cut_off_happened_whole_or_not_at_all(beginning: st
         count("crash states")
 
 
+@pytest.mark.parametrize("share", SHARES)
 @profile(max_examples=PROGRAMS)
 @given(
     beginning=st.sampled_from(["bare", "filled"]),
     names=st.lists(st.sampled_from(SEQUENCES), min_size=1, max_size=4),
     seed=st.integers(0, 2**32),
 )
-def test_programs_can_be_cut_off_anywhere(beginning: str, names: list[str], seed: int) -> None:
+def test_programs_can_be_cut_off_anywhere(share: int, beginning: str, names: list[str], seed: int) -> None:
     choice = random.Random(seed)  # not drawn one by one: ids are random, and with them the order of what is asked
     with folder() as place:
         cuts = cuts_from(beginning, place, lambda disk: [disk.cut(choice.randrange) for _ in range(8)])

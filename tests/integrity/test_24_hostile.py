@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.conftest import INSTALLED
 from tests.integrity.hostile import catalogs, files, names
 from tests.integrity.lab import MEMORY
@@ -69,7 +71,8 @@ def meet(cases: list[Case], backend: str, folder: Path) -> tuple[dict[Case, list
     return met, f"exit code {done.returncode}: {done.stderr[-2000:]}" if done.returncode else ""
 
 
-def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(backend: str) -> None:
+@pytest.mark.parametrize("library", INSTALLED[: budget(dev=1, ci=3, thorough=3)])
+def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(library: str) -> None:
     listed = [("name", json.dumps(name)) for name in names.NAMES[::EVERY]]
     fuzzed = [("fuzzed name", str(seed)) for seed in range(FUZZED_NAMES)]
     in_place = [("file", case) for case in [*files.FILES][::EVERY]]
@@ -77,7 +80,7 @@ def test_names_and_files_lead_to_an_error_of_ours_or_to_the_truth(backend: str) 
     committed = [("committed file", case) for case in [*files.FILES][1::EVERY] if case != "a terabyte of nothing"]
     changed = [("fuzzed files", json.dumps([at, at + TOGETHER])) for at in range(0, FUZZED_FILES, TOGETHER)]
     cases = [*listed, *fuzzed, ("all names", ""), *in_place, *committed, *changed]
-    assert wrong_with(cases, backend) == {}
+    assert wrong_with(cases, library) == {}
     count("hostile names", len(listed))
     count("hostile files", len(in_place) + len(committed))
     count("fuzzed names and files", len(fuzzed) + FUZZED_FILES)
