@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, Self, TypeAlias
+from typing import Any, Generic, Self
 
-from features.errors import (
-    ConfigError,
-    CorruptFileError,
-    NotFoundError,
-    StorageError,
-    StoreClosedError,
-    UnsafeEnvironmentError,
-)
+from features.errors import StorageError, StoreClosedError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
 from features.store import arguments
 from features.store.cache import FeatureCache
 from features.store.catalog.base import Catalog
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
+from features.store.loading import Columns, Read, home, load, names_in
 from features.store.names import check_name
-from features.store.reading import TableReader, VanishedError
+from features.store.reading import TableReader
 from features.store.storage.base import Storage
 from features.store.storage.folders import make_folder
 from features.store.upkeep import check, collect, copy
@@ -42,8 +36,6 @@ from features.store.waiting import STANDARD, Waiting
 from features.store.writing import save
 
 __all__ = ["FeatureStoreConfig", "SimpleFeatureStore"]
-
-Read: TypeAlias = Callable[[TableFile, Sequence[str] | None], Any]
 
 
 class SimpleFeatureStore(Generic[FrameT]):
@@ -188,7 +180,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         *,
         version: int | None = None,
         as_of: datetime | None = None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        columns: Columns = None,
     ) -> dict[str, FrameT]:
         """Tables of one version of a group, as frames of the configured backend, safe to change.
 
@@ -206,7 +198,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             CorruptFileError: a file's bytes are not those that were saved.
             ConfigError: arguments that contradict each other.
         """
-        return self._get(self._tables.read, names, group, version, as_of, columns)
+        return self._load(self._tables.read, names, group, version, as_of, columns)
 
     def scan_features(
         self,
@@ -215,7 +207,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         *,
         version: int | None = None,
         as_of: datetime | None = None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        columns: Columns = None,
     ) -> dict[str, Scan]:
         """The tables that ``get_features`` would load, to be read later, piece by piece or only in part.
 
@@ -241,7 +233,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             UnsupportedDataError: a column cannot be scanned exactly; load it with ``get_features``.
             ConfigError: arguments that contradict each other.
         """
-        return self._get(self._tables.scan, names, group, version, as_of, columns)
+        return self._load(self._tables.scan, names, group, version, as_of, columns)
 
     def get_artifacts(self, group: str, *, version: int | None = None) -> dict[str, Any]:
         """The artifacts of a version, the latest where none is given; empty where it has none.
@@ -277,7 +269,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         groups = self._catalog.groups() if group is None else [check_name(group, "group")]
-        return sorted({name for each in groups for name in self._catalog.snapshot(each).tables})
+        return names_in(self._catalog, groups)
 
     def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
         """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
@@ -288,7 +280,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         name = check_name(name, "table")
-        group = self._group_of(name) if group is None else check_name(group, "group")
+        group = home(self._catalog, name) if group is None else check_name(group, "group")
         return arguments.pick(self._catalog.snapshot(group, arguments.whole_number("version", version)), [name])[name]
 
     def get_store_stats(self) -> dict[str, Any]:
@@ -401,83 +393,17 @@ class SimpleFeatureStore(Generic[FrameT]):
     def _paths(self, committed: Committed) -> dict[str, str]:
         return {name: str(self._storage.path(file)) for name, file in committed.files.items()}
 
-    def _get(
+    def _load(
         self,
         read: Read,
         names: Iterable[str] | None,
         group: str | None,
         version: int | None,
         as_of: datetime | None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+        columns: Columns,
     ) -> dict[str, Any]:
         self._require_usable()
         wanted = arguments.table_names(names)
         arguments.check_moment(version, as_of)
-        if group is None:
-            return self._get_from_anywhere(read, wanted, version, as_of, columns)
-        group = check_name(group, "group")
-        return self._retrying(lambda: self._load(read, group, wanted, version, as_of, columns))
-
-    def _get_from_anywhere(
-        self,
-        read: Read,
-        names: list[str] | None,
-        version: int | None,
-        as_of: datetime | None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, Any]:
-        if names is None:
-            raise ConfigError("this needs names, a group, or both", field="group", value=None)
-        found: dict[str, Any] = {}
-        homes: dict[str, list[str]] = {}
-        for name in names:
-            homes.setdefault(self._group_of(name), []).append(name)
-        for group, members in homes.items():
-            wanted = (
-                {name: columns[name] for name in members if name in columns}
-                if isinstance(columns, Mapping)
-                else columns
-            )
-            found |= self._get(read, members, group, version, as_of, wanted)
-        return {name: found[name] for name in names}
-
-    def _group_of(self, name: str) -> str:
-        holders = self._catalog.holders(name)
-        if len(holders) == 1:
-            return holders[0]
-        if not holders:
-            raise NotFoundError.of("table", name, "any group", self.list_features())
-        raise ConfigError(
-            f"table {name!r} is in several groups ({', '.join(map(repr, holders))}); say which with group=…",
-            field="group",
-            value=None,
-        )
-
-    def _retrying(self, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Load again where a file was gone once it was to be read: a collection took it, or the disk lost it.
-
-        In the first case the catalog knows better by now: it names another file, or says that the version is gone.
-        """
-        seen: str | None = None
-        while True:
-            try:
-                return load()
-            except VanishedError as vanished:
-                if vanished.file == seen:  # the catalog still refers to it
-                    raise CorruptFileError(vanished.message, file=vanished.file, reason="missing") from vanished
-                seen = vanished.file
-
-    def _load(
-        self,
-        read: Read,
-        group: str,
-        names: list[str] | None,
-        version: int | None,
-        as_of: datetime | None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-    ) -> dict[str, Any]:
-        tables = arguments.pick(self._catalog.snapshot(group, version, as_of), names)
-        wanted = {name: arguments.columns_of(table, columns) for name, table in tables.items()}
-        if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
-            raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
-        return {name: read(table, wanted[name]) for name, table in tables.items()}
+        group = None if group is None else check_name(group, "group")
+        return load(self._catalog, read, wanted, group, version, as_of, columns)

@@ -8,10 +8,10 @@ _CHANGED = "tests/store/test_feature_store.py::test_changed_bytes_are_never_retu
 MUTANTS = (
     Mutant(
         "find-each-table-in-a-snapshot-of-its-own",
-        "features.store.feature_store",
+        "features.store.loading",
         before="{name: read(table, wanted[name]) for name, table in tables.items()}",
         after="""{
-            name: read(self._catalog.snapshot(group, version, as_of).tables[name], wanted[name]) for name in tables
+            name: read(catalog.snapshot(group, version, as_of).tables[name], wanted[name]) for name in tables
         }""",
         killed_by=f"{_PAIR}[save a and b + load-two processes]",
     ),
@@ -24,9 +24,9 @@ MUTANTS = (
     ),
     Mutant(
         "do-not-look-again-where-a-file-is-gone",
-        "features.store.feature_store",
-        before="                if vanished.file == seen:",
-        after="                if vanished.file != seen:",
+        "features.store.loading",
+        before="            if vanished.file == seen:",
+        after="            if vanished.file != seen:",
         killed_by=f"{_PAIR}[load version 1 + collect all but 1-two processes]",
     ),
     Mutant(
