@@ -30,8 +30,12 @@ from features.errors import (
     UnsafeEnvironmentError,
     UnsupportedDataError,
 )
+from features.store.codec.arrow import write_parquet
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import nothing
+from features.store.storage.local import LocalStorage
+from features.store.versions import Change, NewFile
+from features.testing.memory_catalog import MemoryCatalog
 
 
 def table(*values: float) -> pa.Table:
@@ -244,6 +248,30 @@ def test_changed_bytes_are_never_returned_as_data(tmp_path: Path, backend: str) 
                 with pytest.raises(CorruptFileError):
                     store.get_features(["t"], "g")
             assert [problem.kind for problem in store.check().problems] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lie"),
+    [
+        ("rows", {"rows": 4}),
+        ("schema", {"schema": pa.schema([("id", pa.int64()), ("other", pa.float64())])}),
+        ("schema", {"schema": pa.schema([("value", pa.float64()), ("id", pa.int64())])}),
+    ],
+)
+def test_a_sound_file_of_another_table_is_never_returned_as_data(
+    tmp_path: Path, backend: str, kind: str, lie: dict[str, object]
+) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend)
+    catalog, storage = MemoryCatalog(), LocalStorage(tmp_path / "files")
+    with SimpleFeatureStore.with_drivers(config, catalog, storage) as store:
+        staged = storage.stage(lambda path: write_parquet(table(1.0, 2.0, 3.0), path, "lz4"))
+        facts = {"rows": 3, "schema": table().schema} | lie
+        catalog.commit(Change("g", "w", {"t": NewFile(staged.id, staged.size, digest=staged.digest, **facts)}))
+        for ask in (store.get_features, store.scan_features, store.get_features):
+            with pytest.raises(CorruptFileError) as caught:
+                ask(["t"], "g")
+            assert (caught.value.file, caught.value.reason) == (staged.id, kind)
+        assert [problem.kind for problem in store.check(deep=True).problems] == [kind]
 
 
 def flipped(content: bytes, position: int) -> bytes:

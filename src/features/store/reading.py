@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from features.errors import CorruptFileError, FeatureStoreError, NotFoundError
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
-from features.store.codec.footers import disagreement
+from features.store.codec.footers import Check, DisagreementError, check_footer, open_parquet
 from features.store.config import Reads
 from features.store.storage.base import Storage
 from features.store.storage.refusal import told
@@ -77,23 +78,32 @@ class TableReader:
             CorruptFileError: the file's bytes are not those that were saved.
             VanishedError: there is no such file.
         """
-        with _understood(table), self._opened(table) as path:
+        with _understood(table), self._opened(table) as (path, check):
+            if check is not None:
+                with open_parquet(path) as file:
+                    check(file)
             return self._codec.scan(path, columns)
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
-        with self._opened(table) as path:
+        with self._opened(table) as (path, check):
             self._storage.point("storage.read")
-            value = self._codec.read(path, columns)
+            value = self._codec.read(path, columns, check)
         return value, self._codec.size(value)
 
     @contextmanager
-    def _opened(self, table: TableFile) -> Iterator[Path]:
-        """The path of the file, verified if it is to be; what the system refuses inside is told in our terms."""
+    def _opened(self, table: TableFile) -> Iterator[tuple[Path, Check | None]]:
+        """The path of the file, and what its footer has yet to pass; what the system refuses is told in our terms.
+
+        The file counts as verified once the block has ended well.
+        """
         path = self._storage.path(table.id)
         with told("read", path):
             try:
-                self._verify(table, path)
-                yield path
+                if self._verified_before(table):
+                    yield path, None
+                else:
+                    yield path, partial(check_footer, table=table)
+                    self._remember(table.id)
             except (FileNotFoundError, NotFoundError) as error:
                 raise _vanished(table) from error
             except OSError as error:
@@ -101,21 +111,17 @@ class TableReader:
                     raise
                 raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
 
-    def _verify(self, table: TableFile, path: Path) -> None:
-        """Compare size, digest, rows and column names, in this order: each is cheap to tell, given the one before."""
+    def _verified_before(self, table: TableFile) -> bool:
+        """Compare the size, which costs next to nothing, and, where it is due, the digest: then the footer is, too."""
         size = self._storage.size(table.id)
         if size != table.size:
             raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
         if self._verify_reads == "never" or (self._verify_reads == "once" and table.id in self._verified):
-            return
+            return True
         _, digest = self._storage.digest(table.id)
         if digest != table.digest:
             raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
-        difference = disagreement(path, table)
-        if difference is not None:
-            kind, description = difference
-            raise _damaged(table, f"it {description}", kind)
-        self._remember(table.id)
+        return False
 
     def _remember(self, file: str) -> None:
         with self._verified_lock:
@@ -140,6 +146,8 @@ def _understood(table: TableFile) -> Iterator[None]:
         yield
     except (FeatureStoreError, MemoryError):
         raise
+    except DisagreementError as difference:
+        raise _damaged(table, f"it {difference}", difference.kind) from difference
     except Exception as error:
         raise _damaged(table, f"{type(error).__name__}: {error}", "unreadable") from error
 

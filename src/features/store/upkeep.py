@@ -13,7 +13,7 @@ from pathlib import Path
 
 from features.errors import BusyError, CorruptFileError, NotFoundError
 from features.store.catalog.base import Catalog
-from features.store.codec.footers import disagreement
+from features.store.codec.footers import DisagreementError, check_file
 from features.store.storage.base import Storage
 from features.store.versions import CheckReport, GcReport, Problem, TableFile
 
@@ -132,12 +132,11 @@ def _deep_problem(file: TableFile, storage: Storage, where: str) -> Problem | No
     try:
         if storage.digest(file.id) != (file.size, file.digest):
             return Problem("digest", file.id, where, f"{where}: the bytes of its file are not those that were saved")
-        difference = disagreement(storage.path(file.id), file)
+        check_file(storage.path(file.id), file)
     except (NotFoundError, FileNotFoundError):
         return Problem("missing", file.id, where, f"{where}: its file {file.id} is gone")
     except (OSError, CorruptFileError) as error:
         return Problem("unreadable", file.id, where, f"{where}: its file cannot be read: {error}")
-    if difference is not None:
-        kind, description = difference
-        return Problem(kind, file.id, where, f"{where}: its file {description}")
+    except DisagreementError as difference:
+        return Problem(difference.kind, file.id, where, f"{where}: its file {difference}")
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,6 +146,23 @@ class CodecContract(ABC):
             prepared.write(tmp_path / "missing" / "file", "lz4")
         with pytest.raises(FileNotFoundError):
             self.codec().read(tmp_path / "missing", None)
+
+    def test_a_check_sees_the_file_first_and_what_it_raises_ends_the_reading(self, tmp_path: Path) -> None:
+        frame, seen = self._first("exact").build(), []
+
+        def refuse(file: pq.ParquetFile) -> None:
+            seen.append((file.metadata.num_rows, file.schema_arrow.names))
+            raise LookupError("another table")
+
+        prepared = self.codec().prepare(frame, "table")
+        written(prepared, tmp_path / "file")
+        with pytest.raises(LookupError, match="another table"):
+            self.codec().read(tmp_path / "file", None, refuse)
+        assert seen == [(prepared.rows, prepared.schema.names)]
+        (tmp_path / "file").write_bytes(b"PAR1 and no more of it PAR1")
+        with pytest.raises((pa.ArrowException, OSError)):
+            self.codec().read(tmp_path / "file", None, refuse)
+        assert len(seen) == 1
 
     def test_one_value_serves_many_threads(self, tmp_path: Path) -> None:
         frame = self._first("exact").build()

@@ -4,6 +4,7 @@ from tests.integrity.mutants.mutant import Mutant
 
 _PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
 _CHANGED = "tests/store/test_feature_store.py::test_changed_bytes_are_never_returned_as_data[pyarrow]"
+_OTHER = "tests/store/test_feature_store.py::test_a_sound_file_of_another_table_is_never_returned_as_data"
 
 MUTANTS = (
     Mutant(
@@ -39,13 +40,30 @@ MUTANTS = (
     Mutant(
         "check-the-digest-after-parsing",
         "features.store.reading",
-        before="""                self._verify(table, path)
-                yield path
+        before="""                if self._verified_before(table):
+                    yield path, None
+                else:
+                    yield path, partial(check_footer, table=table)
+                    self._remember(table.id)
 """,
-        after="""                yield path
-                self._verify(table, path)
+        after="""                yield path, partial(check_footer, table=table)
+                self._verified_before(table)
 """,
         killed_by=_CHANGED,
+    ),
+    Mutant(
+        "take-the-rows-that-a-file-has",
+        "features.store.codec.footers",
+        before="    if file.metadata.num_rows != table.rows:\n",
+        after="    if False:\n",
+        killed_by=f"{_OTHER}[pyarrow-rows-lie0]",
+    ),
+    Mutant(
+        "take-the-columns-that-a-file-has",
+        "features.store.codec.footers",
+        before="    if names != table.schema.names:\n",
+        after="    if False:\n",
+        killed_by=f"{_OTHER}[pyarrow-schema-lie1]",
     ),
     Mutant(
         "take-any-id-for-a-name",

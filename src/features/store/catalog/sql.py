@@ -56,11 +56,12 @@ class SqlCatalog(Catalog):
             catalog._settle_layout()
             with catalog._database.told():
                 catalog._watch = catalog._database.connect()
+            statements.compile_all()
+            with catalog._database.reading() as connection:
+                statements.warm_up(connection)
         except BaseException:
             catalog.close()
             raise
-        for statement in statements.HOT:
-            statement.warm()
         return catalog
 
     def commit(self, change: Change) -> Committed:

@@ -42,8 +42,8 @@ class Statement:
         text, constants = self._compiled
         connection.executemany(text, [constants | dict(row) for row in rows])
 
-    def warm(self) -> None:
-        """Compile it now rather than in somebody's first save."""
+    def compile(self) -> None:
+        """Compile it now rather than when it is first run."""
         self._compiled  # noqa: B018
 
 
@@ -173,5 +173,23 @@ ADD_GROUP = Statement(
 ADD_VERSION = Statement(insert(versions))
 ADD_ENTRIES = Statement(insert(entries))
 DOCUMENT = Statement(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
-HOT = (HEAD, LATEST, AT, WRITTEN, CURRENT, END, ADVANCE, KEEP_DOCUMENT, ADD_GROUP, ADD_VERSION, ADD_ENTRIES, DOCUMENT)
+HOT = (
+    *(HEAD, LATEST, AT, WRITTEN, CURRENT, DOCUMENT, LAID_OUT),
+    *(END, ADVANCE, KEEP_DOCUMENT, COUNT_GROUP, ADD_GROUP, ADD_VERSION, ADD_ENTRIES),
+)
 """What a save and a load are made of."""
+
+
+def compile_all() -> None:
+    """Compile them now rather than in somebody's first save."""
+    for statement in HOT:
+        statement.compile()
+
+
+def warm_up(connection: sqlite3.Connection) -> None:
+    """The same for SQLite, with those that can be run without a change: it keeps what it has prepared."""
+    HEAD.run(connection, group="", write_id="", files="[]").fetchall()
+    CURRENT.run(connection, of_group=0, names="[]").fetchall()
+    LATEST.run(connection, group="").fetchall()
+    DOCUMENT.run(connection, digest=b"").fetchall()
+    LAID_OUT.run(connection).fetchall()

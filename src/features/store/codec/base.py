@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from features.errors import UnsupportedDataError
 from features.frames import Backend
+from features.store.codec.footers import Check
 
 Compression: TypeAlias = Literal["lz4", "snappy", "zstd", "gzip", "none"]
 Value = TypeVar("Value")
@@ -88,8 +89,14 @@ class Codec(ABC, Generic[Value]):
         """
 
     @abstractmethod
-    def read(self, path: Path, columns: Sequence[str] | None) -> Value:
-        """Read a file that any of the codecs wrote; ``columns`` in the order asked for, None for all.
+    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> Value:
+        """Read a file that any of the codecs wrote.
+
+        Args:
+            path: of the file.
+            columns: in the order asked for; None for all.
+            check: called with the file as pyarrow opens it, before any other parser sees it and before any column is
+                decoded; what it raises ends the reading.
 
         Raises:
             UnsupportedDataError: another library wrote it with a type that this one does not have.

@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.refusal import DATA_ERRORS
 from features.store.versions import TableFile
 
+Check: TypeAlias = Callable[[pq.ParquetFile], None]
+"""Looks at an open file's footer, before anything else of the file is read, and raises ``DisagreementError``."""
 
-def disagreement(path: Path, table: TableFile) -> tuple[str, str] | None:
-    """The kind of difference and a description of it, to go after "its file"; None where there is none.
 
-    Only the footer is read, by the reader that is the hardest to bring down: no other parser gets to see a file that
-    announces another table than the catalog does.
+class DisagreementError(Exception):
+    """A file announces another table than the catalog; the text goes after "its file".
+
+    Args:
+        kind: of difference: "unreadable", "rows" or "schema".
+        what: the difference in words.
+    """
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file at ``path`` with its footer read.
+
+    pyarrow's is the parser that is the hardest to bring down: no other gets to see a file that this one refuses.
+    """
+    with pa.memory_map(str(path)) as source, pq.ParquetFile(source) as file:
+        yield file
+
+
+def check_footer(file: pq.ParquetFile, table: TableFile) -> None:
+    """Compare rows and column names.
 
     Raises:
+        DisagreementError: they are not those of ``table``.
+    """
+    try:
+        names = file.schema_arrow.names
+    except DATA_ERRORS as error:
+        raise DisagreementError("unreadable", f"cannot be read: {error}") from error
+    if file.metadata.num_rows != table.rows:
+        raise DisagreementError("rows", f"has {file.metadata.num_rows} rows, not {table.rows}")
+    if names != table.schema.names:
+        raise DisagreementError("schema", f"has the columns {names}, not {table.schema.names}")
+
+
+def check_file(path: Path, table: TableFile) -> None:
+    """The same of a file that is not open yet.
+
+    Raises:
+        DisagreementError: its rows or columns are not those of ``table``, or it is no Parquet file.
         OSError: the disk refused.
     """
     try:
-        footer = pq.read_metadata(path)
-        names = footer.schema.to_arrow_schema().names
+        with open_parquet(path) as file:
+            check_footer(file, table)
     except DATA_ERRORS as error:
-        return "unreadable", f"cannot be read: {error}"
+        raise DisagreementError("unreadable", f"cannot be read: {error}") from error
     except OSError as error:
         if error.errno is not None:
             raise
-        return "unreadable", f"cannot be read: {error}"  # the parser's, not the system's
-    if footer.num_rows != table.rows:
-        return "rows", f"has {footer.num_rows} rows, not {table.rows}"
-    if names != table.schema.names:
-        return "schema", f"has the columns {names}, not {table.schema.names}"
-    return None
+        raise DisagreementError("unreadable", f"cannot be read: {error}") from error  # the parser's, not the system's

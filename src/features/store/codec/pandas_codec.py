@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.store.codec.arrow import DTYPES, read_from, read_parquet, write_parquet, write_to
+from features.store.codec.arrow import DTYPES, read_from, read_parquet, worth_threads, write_parquet, write_to
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
+from features.store.codec.footers import Check
 from features.store.codec.pandas_dtypes import decode, encode, is_plain
 from features.store.codec.pandas_frames import apply_note, check_frame, default_names, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
@@ -60,11 +61,12 @@ class PandasCodec(Codec[Decoded]):
 
     def prepare(self, frame: Any, table: str) -> Prepared[Decoded]:
         """See ``Codec.prepare``. The Arrow table may share the frame's memory, so it does not outlive the save."""
-        check_column_names(list(frame.columns), table)
+        names = list(frame.columns)
+        check_column_names(names, table)
         usual = default_names()
         check_frame(frame, table, usual)
         arrays, notes = [], {}
-        for name, column in frame.items():
+        for name, (_, column) in zip(names, frame.items(), strict=True):
             try:
                 array, notes[name] = encode(column)
             except Refusal as refusal:
@@ -74,17 +76,16 @@ class PandasCodec(Codec[Decoded]):
                 raise refused(table, str(name), column.dtype, because) from error
             arrays.append(array)
         note = _note(frame, {"columns": notes, **frame_note(frame, usual)}, table)
-        names = zip(frame.columns, arrays, strict=True)
-        schema = pa.schema([(name, array.type) for name, array in names], {DTYPES: note})
+        schema = pa.schema([(name, array.type) for name, array in zip(names, arrays, strict=True)], {DTYPES: note})
         return Prepared(self, pa.Table.from_arrays(arrays, schema=schema), schema, len(frame))
 
     def write(self, value: Any, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
         write_parquet(value, path, compression)
 
-    def read(self, path: Path, columns: Sequence[str] | None) -> Decoded:
+    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> Decoded:
         """See ``Codec.read``. Columns of a file that pandas did not write come back as ``pd.ArrowDtype``."""
-        return Decoded(read_parquet(path, columns))
+        return Decoded(read_parquet(path, columns, check))
 
     def scan(self, path: Path, columns: Sequence[str] | None) -> Any:
         """See ``Codec.scan``: a ``pyarrow.dataset.Dataset``, since pandas itself reads nothing piece by piece."""
@@ -141,7 +142,7 @@ def _frame(table: pa.Table, *, last: bool = False) -> pd.DataFrame:
             others[position] = _series(decode(column, column_note))
             table = table.set_column(position, name, _room(len(table)))
     del column
-    frame = table.to_pandas(ignore_metadata=True, self_destruct=last)
+    frame = table.to_pandas(ignore_metadata=True, self_destruct=last, use_threads=worth_threads(*table.shape))
     for position, values in others.items():
         frame.isetitem(position, values)
     return apply_note(frame, note)

@@ -26,6 +26,7 @@ from features.store.codec.base import (
     refused,
     unreadable,
 )
+from features.store.codec.footers import Check, open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
@@ -66,8 +67,11 @@ class PolarsCodec(Codec[pl.DataFrame]):
         with _system_errors():
             value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
-    def read(self, path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
+        if check is not None:
+            with open_parquet(path) as file:
+                check(file)
         try:
             with _system_errors():
                 if columns is not None and any(map(_is_pattern, columns)):

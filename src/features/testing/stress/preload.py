@@ -17,5 +17,4 @@ __all__ = ["pyarrow_codec", "sql", "worker"]
 with contextlib.suppress(ImportError):
     import pandas  # noqa: F401
 
-for _statement in statements.HOT:
-    _statement.warm()
+statements.compile_all()
