@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -88,6 +90,22 @@ def second_load() -> list[float]:
     return times
 
 
+def first_small_load() -> list[float]:
+    """In a process that has loaded nothing before, so one figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = FeatureStoreConfig(folder, backend="pandas")
+        with SimpleFeatureStore(config) as store:
+            store.save_features("group", {"table": random_floats("pandas", 1_000, 10)})
+            return [milliseconds(lambda: store.get_features(["table"], "group"))]
+
+
+def whole_build() -> list[float]:
+    """From a process's start to its end, after one that read the library's files for the first time."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "features", "build", "--sample", "1000", "--store", folder]
+        return repeated(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL), 3)  # noqa: S603 - our own
+
+
 def small_saves() -> list[float]:
     """Five tables of ten rows each."""
     frames = five_tables("polars", rows=10)
@@ -135,6 +153,8 @@ WORKS: dict[str, Callable[[], list[float]]] = {
         memory_after_import,
         collection_of_many_files,
         second_load,
+        first_small_load,
+        whole_build,
         small_saves,
         saves_of_eight_threads,
     )

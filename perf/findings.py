@@ -93,6 +93,20 @@ FINDINGS = (
         "Take turns fairly between processes, delete side by side, and heed Ctrl-C with polars loaded",
         "collection_of_many_files",
     ),
+    Finding(
+        "features build --sample 1000, the whole process",
+        "A quarter of a command's life was the garbage collector's, most of it after the work was done: on its way out "
+        "Python looks through all that was imported. What is frozen is left alone.",
+        "Leave without looking through all libraries once more",
+        "whole_build",
+    ),
+    Finding(
+        "The first load of 1,000 × 11 on pandas",
+        "The file was opened twice, to compare its footer and to read it, and threads were woken for a few thousand "
+        "values; now it is opened once, and small tables stay on one core.",
+        "Compare a file's footer as it is opened to be read, not once more before",
+        "first_small_load",
+    ),
 )
 
 
