@@ -163,6 +163,8 @@ def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[
         NotFoundError: the table has no such column.
         ConfigError: ``columns`` is a single text, or empty, or names a column twice.
     """
+    if columns is None:
+        return None
     wanted = columns.get(table.name) if isinstance(columns, Mapping) else columns
     if wanted is None:
         return None

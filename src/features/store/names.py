@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from features.errors import InvalidNameError
 
@@ -19,6 +20,12 @@ def check_name(name: object, kind: str) -> str:
     """
     if not isinstance(name, str):
         raise _invalid(name, kind, f"names are text, this is {type(name).__name__}")
+    return _normal(name, kind)
+
+
+@lru_cache(maxsize=1024)
+def _normal(name: str, kind: str) -> str:
+    """Names are few and asked for again and again; what is refused is not kept."""
     for character in name:
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
             raise _invalid(name, kind, f"it holds the invisible or unassigned character U+{ord(character):04X}")

@@ -64,12 +64,16 @@ class TableReader:
             VanishedError: there is no such file.
         """
         wanted = None if columns is None else tuple(columns)
-        with _understood(table):
+        try:
             if self._cache is None or _bytes_at_least(table, wanted) > self._cache.max_bytes:
                 value, _ = self._load(table, wanted)
                 return self._codec.give_away(value)  # it is ours alone: a value from the cache others may have got too
             value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
             return self._codec.hand_out(value)
+        except (FeatureStoreError, MemoryError):
+            raise
+        except Exception as error:
+            raise _not_understood(table, error) from error
 
     def scan(self, table: TableFile, columns: Sequence[str] | None) -> Any:
         """What reads the table later, piece by piece; verified now, if it is to be.
@@ -78,11 +82,16 @@ class TableReader:
             CorruptFileError: the file's bytes are not those that were saved.
             VanishedError: there is no such file.
         """
-        with _understood(table), self._opened(table) as (path, check):
-            if check is not None:
-                with open_parquet(path) as file:
-                    check(file)
-            return self._codec.scan(path, columns)
+        try:
+            with self._opened(table) as (path, check):
+                if check is not None:
+                    with open_parquet(path) as file:
+                        check(file)
+                return self._codec.scan(path, columns)
+        except (FeatureStoreError, MemoryError):
+            raise
+        except Exception as error:
+            raise _not_understood(table, error) from error
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         with self._opened(table) as (path, check):
@@ -139,17 +148,11 @@ def _bytes_at_least(table: TableFile, columns: tuple[str, ...] | None) -> int:
     return sum(table.rows * kind.bit_width // 8 for kind in types if pa.types.is_primitive(kind))
 
 
-@contextmanager
-def _understood(table: TableFile) -> Iterator[None]:
-    """Tell what stopped a codec as damage: the catalog refers to just these bytes, but no codec of ours wrote them."""
-    try:
-        yield
-    except (FeatureStoreError, MemoryError):
-        raise
-    except DisagreementError as difference:
-        raise _damaged(table, f"it {difference}", difference.kind) from difference
-    except Exception as error:
-        raise _damaged(table, f"{type(error).__name__}: {error}", "unreadable") from error
+def _not_understood(table: TableFile, error: Exception) -> CorruptFileError:
+    """What stopped a codec is damage: the catalog refers to just these bytes, but no codec of ours wrote them."""
+    if isinstance(error, DisagreementError):
+        return _damaged(table, f"it {error}", error.kind)
+    return _damaged(table, f"{type(error).__name__}: {error}", "unreadable")
 
 
 def _damaged(table: TableFile, what: str, reason: str) -> CorruptFileError:

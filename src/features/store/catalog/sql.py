@@ -231,10 +231,13 @@ class SqlCatalog(Catalog):
     def _counter(self) -> int:
         """A number that changes whenever another connection, of this or any process, has committed."""
         self._announce("catalog.read")
-        with self._watch_lock, self._database.told():
-            if self._watch is None:
-                raise sqlite3.ProgrammingError("the catalog was closed")
-            (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
+        with self._watch_lock:
+            try:
+                if self._watch is None:
+                    raise sqlite3.ProgrammingError("the catalog was closed")
+                (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
+            except sqlite3.Error as error:
+                raise self._database.translated(error) from error
             if counter != self._seen:
                 self._latest = {}
                 self._seen = counter
