@@ -278,6 +278,64 @@ def test_a_fork_leaves_the_parents_store_alone(tmp_path: Path) -> None:
         assert len(store.versions("g")) == 2
 
 
+@pytest.mark.parametrize("moment", ["catalog.read", "catalog.begin", "catalog.commit", "catalog.committed", "locks"])
+def test_a_fork_beside_a_thread_that_is_at_work_leaves_both_processes_well(tmp_path: Path, moment: str) -> None:
+    """The child has the thread's locks, which nobody will release there, and its connection, amid a transaction."""
+    program = """
+        import gc, os, signal, sys, threading, warnings
+        import pyarrow as pa
+        from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: that is the case
+        store = SimpleFeatureStore(FeatureStoreConfig(sys.argv[1], backend="pyarrow"))
+        reached, go_on = threading.Event(), threading.Event()
+
+        def stop(label):
+            if label == sys.argv[2]:
+                reached.set()
+                go_on.wait()
+
+        def work():
+            if sys.argv[2] == "locks":
+                with store.cache._lock, store._catalog._watch_lock, store._catalog._queue._waiting_lock:
+                    stop("locks")
+            store.save_features("g", {"t": pa.table({"x": [1]})})
+            store.get_features(["t"], "g")
+
+        store._catalog.point = stop
+        thread = threading.Thread(target=work)
+        thread.start()
+        reached.wait()
+        child = os.fork()
+        if child == 0:
+            grandchild = os.fork()
+            signal.alarm(60)  # nobody else would end them, should they wait for ever
+            if grandchild:
+                assert os.wait()[1] == 0
+                store.close()
+            del store  # in one process without closing it
+            gc.collect()
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        go_on.set()
+        thread.join()
+        store.save_features("g", {"t": pa.table({"x": [3]})})
+        assert store.check(deep=True).ok
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "store"), moment],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        assert store.get_features(["t"], "g")["t"].column("x").to_pylist() == [3]
+        assert len(store.versions("g")) == 2
+
+
 @pytest.mark.parametrize("number", [1, 3, 99])
 def test_another_layout_is_refused_and_left_as_it_is(store: SimpleFeatureStore[pa.Table], number: int) -> None:
     catalog = store.config.folder / "catalog.sqlite3"

@@ -356,10 +356,13 @@ class SimpleFeatureStore(Generic[FrameT]):
         """Let go of connections and memory. Using the store afterwards raises ``StoreClosedError``."""
         if not self._closed:
             self._closed = True
+            if (
+                os.getpid() != self._process
+            ):  # a fork's copy: its locks may never be released, and it has nothing to close
+                return
             if self.cache is not None:
                 self.cache.clear()
-            if os.getpid() == self._process:
-                self._catalog.close()
+            self._catalog.close()
 
     def __enter__(self) -> Self:
         return self

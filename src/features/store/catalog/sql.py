@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class SqlCatalog(Catalog):
     """One SQLite database, opened with ``SqlCatalog.open``; shared by any number of threads and processes."""
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
+        self._process = os.getpid()
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = waiting.lock()
         self._database = Database(path, timeout=timeout, waiting=waiting)
@@ -159,7 +161,8 @@ class SqlCatalog(Catalog):
 
     def __del__(self) -> None:
         # Most stores are never closed by their users: their connections should not wait for the collector to do it.
-        self.close()
+        if os.getpid() == self._process:  # in a fork, a lock that another thread had would never be released
+            self.close()
 
     # --- committing -------------------------------------------------------------------------------------------------
 
