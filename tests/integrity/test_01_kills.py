@@ -32,7 +32,7 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(tmp_path: Path, see
     found = verdict(plan)
     count("writes under way when their process was killed", found.cut_short)
     count("of these, committed but not yet acknowledged", found.cut_short_and_stored)
-    assert found.ok, found.faults
+    assert found.ok, "\n".join(found.faults)
     with plan.open() as store:
         store.gc()
         assert store.check().orphans == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from features.errors import CorruptFileError
+from features.testing.history import Event
 from features.testing.stress.crew import Crew, CrewError
 from features.testing.stress.journal import Journal, read_journals
 from features.testing.stress.verdict import verdict
-from features.testing.stress.worker import Plan, Session
+from features.testing.stress.worker import Plan, Session, table_of
 from tests.integrity.profiles import budget, count
 
 SECONDS = 600
@@ -41,7 +43,7 @@ def test_processes_and_threads_agree_with_the_history(plan: Plan) -> None:
         assert len(crew) == 0
     found = verdict(plan)
     count("operations of processes and threads", len(found.events))
-    assert found.ok, found.faults
+    assert found.ok, "\n".join(found.faults)
     assert found.cut_short == 0
     for kind in ("save", "load", "delete", "rollback", "conflict"):
         assert found.seconds(kind), f"no {kind} among {len(found.events)} operations"
@@ -75,7 +77,7 @@ def change_record(plan: Plan, wanted: Callable[[dict], bool], **changes: object)
 def test_one_thread_alone_is_found_to_be_well(plan: Plan, backend: str) -> None:
     do_steps(replace(plan, backend=backend))
     found = verdict(plan)
-    assert found.ok, found.faults
+    assert found.ok, "\n".join(found.faults)
     assert found.acknowledged > 20
 
 
@@ -110,6 +112,22 @@ def test_a_load_of_two_saves_at_once_is_found(plan: Plan) -> None:
     do_steps(plan)
     change_record(plan, lambda event: event["kind"] == "load" and "a" in event["tables"], tables={"a": "nobody's"})
     assert [line for line in verdict(plan).violations if "torn read" in line]
+
+
+@pytest.mark.parametrize("done", ["a", "b"])
+def test_of_deletions_that_never_returned_the_one_that_took_effect_is_told_by_the_table(plan: Plan, done: str) -> None:
+    group = plan.groups[0]
+    with Journal(plan.journals / "own.jsonl") as journal, plan.open() as store:
+        for name in ("a", "b"):
+            saved = Event("own", group, "save", time.monotonic(), tables={name: f"made {name}"})
+            store.save_features(group, {name: table_of(f"made {name}")}, write_id=f"made {name}")
+            journal.event(replace(saved, end=time.monotonic()))
+        for name in ("a", "b"):
+            journal.event(Event("own", group, "delete", time.monotonic(), asked=(name,)))
+        store.delete_feature(done, group)
+    found = verdict(plan)
+    assert found.ok, "\n".join(found.faults)
+    assert found.cut_short_and_stored == 1
 
 
 def test_an_error_that_a_worker_met_is_told(plan: Plan) -> None:

@@ -20,10 +20,16 @@ from features.testing.history import Event
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What the catalog tells of a version: who made it."""
+    """What the catalog tells of a version: who made it, and the names of its tables."""
 
     write_id: str
     message: str | None
+    tables: frozenset[str]
+
+    @classmethod
+    def of(cls, line: GroupVersion) -> Made:
+        """The same out of a line of the group's history."""
+        return cls(line.write_id, line.message, frozenset(line.tables))
 
 
 @dataclass
@@ -69,7 +75,7 @@ class Journal:
 
     def versions(self, group: str, versions: list[GroupVersion]) -> None:
         """Note versions that a collection may be about to drop."""
-        made = {line.version: (line.write_id, line.message) for line in versions}
+        made = {line.version: (line.write_id, line.message, line.tables) for line in versions}
         self._write({"group": group, "versions": made})
 
     def __enter__(self) -> Self:
@@ -98,7 +104,8 @@ def read_journals(folder: Path) -> Records:
 
 def _take(record: dict[str, Any], events: dict[int, Event], records: Records) -> None:
     if "versions" in record:
-        records.noted(record["group"]).update((int(number), Made(*made)) for number, made in record["versions"].items())
+        for number, (write_id, message, tables) in record["versions"].items():
+            records.noted(record["group"])[int(number)] = Made(write_id, message, frozenset(tables))
     elif record.get("event") is not None:
         event = record["event"]
         asked = None if event["asked"] is None else tuple(event["asked"])

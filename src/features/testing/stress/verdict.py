@@ -83,7 +83,7 @@ def verdict(plan: Plan) -> Verdict:
         report = store.check(deep=True)
         groups = sorted({*plan.groups} & {*store.list_feature_groups()})
         for group in groups:
-            kept = {line.version: Made(line.write_id, line.message) for line in store.versions(group)}
+            kept = {line.version: Made.of(line) for line in store.versions(group)}
             dropped = {number: made for number, made in records.noted(group).items() if number < min(kept)}
             known[group] = dropped | kept
             for at in (*kept, None):
@@ -135,8 +135,8 @@ def _numbered(recorded: list[Event], known: Known) -> list[Event]:
     """The events, each write with the version it made.
 
     A save is found by its write id. A deletion or a rollback returned its version; those that never returned are
-    matched with the versions that nobody else made, in the order in which they began: an earlier one explains
-    whatever a later one would.
+    matched with the versions that nobody else made and that they would have made, in the order in which they began: an
+    earlier one explains whatever a later one of the same kind would.
     """
     numbers = {made.write_id: number for versions in known.values() for number, made in versions.items()}
     events = []
@@ -146,24 +146,32 @@ def _numbered(recorded: list[Event], known: Known) -> list[Event]:
         else:
             events.append(event)
     for group, versions in known.items():
-        claimed = {event.version for event in events if event.group == group and event.writes}
-        _claim({number: made for number, made in versions.items() if number not in claimed}, group, events)
+        _claim(versions, group, events)
     return events
 
 
-def _claim(unclaimed: Mapping[int, Made], group: str, events: list[Event]) -> None:
+def _claim(versions: Mapping[int, Made], group: str, events: list[Event]) -> None:
+    claimed = {event.version for event in events if event.group == group and event.writes}
     waiting = [
         (event.begin, place)
         for place, event in enumerate(events)
         if event.group == group and event.kind in ("delete", "rollback") and event.end is None
     ]
-    for number, made in sorted(unclaimed.items()):
+    for number in sorted(versions.keys() - claimed):
         for begin, place in sorted(waiting):
-            event = events[place]
-            if made.message == (None if event.kind == "delete" else f"rollback to version {event.at}"):
-                events[place] = replace(event, version=number)
+            if _could_have_made(events[place], number, versions):
+                events[place] = replace(events[place], version=number)
                 waiting.remove((begin, place))
                 break
+
+
+def _could_have_made(event: Event, number: int, versions: Mapping[int, Made]) -> bool:
+    """Whether a deletion or a rollback makes a version that looks like this one."""
+    made, before = versions[number], versions.get(number - 1)
+    if event.kind == "rollback":
+        return made.message == f"rollback to version {event.at}"
+    gone = set(event.asked or ())
+    return made.message is None and not gone & made.tables and (before is None or gone <= before.tables)
 
 
 def _is_lost(event: Event, known: Known) -> bool:
