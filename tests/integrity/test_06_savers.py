@@ -27,7 +27,7 @@ def test_of_two_savers_one_wins_whatever_the_order(homes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("catalog", ["sqlite", "memory"])
-@settings(max_examples=budget(dev=5, ci=300, thorough=20_000))
+@settings(max_examples=budget(dev=5, ci=300, thorough=5_000))
 @given(
     savers=st.integers(3, 8), homes=st.lists(st.integers(0, 2), min_size=8, max_size=8), numbers=st.binary(min_size=60)
 )
@@ -46,7 +46,7 @@ def save_until_it_wins(session: Session) -> None:
             return
 
 
-@settings(max_examples=budget(dev=3, ci=200, thorough=10_000))
+@settings(max_examples=budget(dev=3, ci=200, thorough=2_500))
 @given(seed=st.integers(0, 2**32), homes=st.lists(st.integers(0, 1), min_size=3, max_size=3))
 def test_who_saves_until_he_wins_loses_no_update(seed: int, homes: list[int]) -> None:
     count("schedules: three that save until they win, by priority")

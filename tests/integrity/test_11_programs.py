@@ -13,8 +13,8 @@ from tests.integrity.profiles import budget, count
 from tests.integrity.sessions import ON_SQLITE_ONLY, OPERATIONS, Operation
 
 EXAMPLES = {
-    "sqlite": budget(dev=5, ci=300, thorough=60_000),
-    "memory": budget(dev=15, ci=1_000, thorough=300_000),
+    "sqlite": budget(dev=5, ci=300, thorough=4_000),
+    "memory": budget(dev=15, ci=1_000, thorough=15_000),
 }
 
 

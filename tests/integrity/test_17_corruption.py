@@ -34,8 +34,8 @@ DETECTED = (CorruptFileError, UnsafeEnvironmentError)
 Question = Callable[[SimpleFeatureStore[Any]], Any]
 Damage = Callable[[bytes, random.Random], bytes]
 
-CATALOGS = budget(dev=2, ci=300, thorough=20_000)
-FILES = budget(dev=1, ci=160, thorough=2_000)
+CATALOGS = budget(dev=2, ci=300, thorough=8_000)
+FILES = budget(dev=1, ci=160, thorough=1_000)
 STRIDE = budget(dev=60, ci=1, thorough=1)
 """Of all forged rows, every so manieth is tried."""
 

@@ -35,7 +35,7 @@ def beside_a_writer_that_hangs(scheduler: Scheduler, names: list[str], homes: li
     assert scheduler.now() <= 2 * BUSY_SECONDS + 1
 
 
-@settings(max_examples=budget(dev=5, ci=300, thorough=20_000))
+@settings(max_examples=budget(dev=5, ci=300, thorough=4_000))
 @given(
     names=st.lists(st.sampled_from([*WRITES, *READS, *UPKEEP]), min_size=1, max_size=4),
     homes=st.lists(st.integers(0, 1), min_size=4, max_size=4),
@@ -58,7 +58,7 @@ def test_a_write_that_is_refused_for_being_late_did_not_happen(pair: tuple[str, 
     exhaustive(counted(what, lambda scheduler: play(scheduler, two)), preemptions=bound, early_timeouts=True)
 
 
-@settings(max_examples=budget(dev=5, ci=300, thorough=20_000))
+@settings(max_examples=budget(dev=5, ci=300, thorough=4_000))
 @given(savers=st.integers(3, 4), numbers=st.binary(min_size=60, max_size=60))
 def test_a_save_that_is_refused_among_others_did_not_happen(savers: int, numbers: bytes) -> None:
     """One thread commits what several wait for, and one of those loses patience meanwhile."""

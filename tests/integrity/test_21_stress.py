@@ -31,7 +31,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_processes_and_threads_agree_with_the_history(plan: Plan) -> None:
-    wanted = budget(dev=300, ci=3_000, thorough=200_000)
+    wanted = budget(dev=300, ci=3_000, thorough=50_000)
     with Crew(plan, method="spawn") as crew:
         crew.hire(budget(dev=2, ci=4, thorough=8))
         crew.open_gate()

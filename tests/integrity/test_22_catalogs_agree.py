@@ -128,4 +128,4 @@ def answer(ask: Callable[[Catalog], Any], catalog: Catalog) -> Any:
 
 
 TestTwoCatalogs = TwoCatalogs.TestCase
-TestTwoCatalogs.settings = settings(max_examples=budget(dev=2, ci=20, thorough=1_500))
+TestTwoCatalogs.settings = settings(max_examples=budget(dev=2, ci=20, thorough=600))

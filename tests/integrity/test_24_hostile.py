@@ -29,8 +29,8 @@ EVERY = budget(dev=8, ci=1, thorough=1)
 """Which of the listed cases are met: a part of them in seconds, all of them in a minute."""
 TOGETHER = 25
 """Fuzzed files that are committed at once."""
-FUZZED_FILES = -(-budget(dev=1, ci=1_700, thorough=100_000) // len(INSTALLED) // TOGETHER) * TOGETHER
-FUZZED_NAMES = -(-budget(dev=6, ci=300, thorough=10_000) // len(INSTALLED))
+FUZZED_FILES = -(-budget(dev=1, ci=1_700, thorough=12_000) // len(INSTALLED) // TOGETHER) * TOGETHER
+FUZZED_NAMES = -(-budget(dev=6, ci=300, thorough=3_000) // len(INSTALLED))
 """On each backend."""
 
 Case = tuple[str, str]
