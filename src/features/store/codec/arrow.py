@@ -75,8 +75,9 @@ def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.
     if file.num_row_groups == 0:  # which old releases cannot read
         table = file.schema_arrow.empty_table()
     else:
-        wanted = None if columns is None else list(columns)
-        table = file.read(wanted, use_threads=worth_threads(file.metadata.num_rows, file.metadata.num_columns))
+        wanted = file.schema_arrow.names if columns is None else list(columns)
+        threads = worth_threads(file.metadata.num_rows, len(wanted))
+        table = file.read(None if columns is None else wanted, use_threads=threads)
     # A dot in a name is read as a path into a struct, so more columns than those asked for may have come.
     return _named(table if columns is None else table.select(list(columns)), file.metadata.metadata)
 
