@@ -76,10 +76,15 @@ class Session:
             if self.patient:
                 raise
 
-    def check(self) -> None:
-        """It finds no fault, whatever goes on at the same time."""
-        report = self.store.check(deep=True)
-        assert report.ok, report.problems
+    def repair(self) -> None:
+        """It finds no fault, and moves nothing that counts, whatever goes on at the same time."""
+        try:
+            report = self.store.check(deep=True, repair=True)
+        except BusyError:
+            if self.patient:
+                raise
+        else:
+            assert report.ok, report.problems
 
     def back_up(self) -> None:
         """The copy is a sound store, and what is in it was the latest version meanwhile."""
@@ -137,7 +142,7 @@ READS: dict[str, Operation] = {
 UPKEEP: dict[str, Operation] = {
     "collect": lambda session: session.collect(None),
     "collect all but 1": lambda session: session.collect(1),
-    "check": lambda session: session.check(),
+    "repair": lambda session: session.repair(),
     "back up": lambda session: session.back_up(),
 }
 OPERATIONS = WRITES | READS | UPKEEP

@@ -11,7 +11,11 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -355,6 +359,85 @@ def test_a_store_is_pickled_as_its_configuration(store: SimpleFeatureStore) -> N
     with pickle.loads(pickle.dumps(store)) as twin:
         assert twin.config == store.config
         assert twin.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+@pytest.mark.parametrize("held", [256, 0], ids=["locked", "not locked"])
+@pytest.mark.parametrize("repair", [True, False])
+def test_a_check_leaves_alone_what_a_save_commits_meanwhile(
+    store: SimpleFeatureStore, monkeypatch: pytest.MonkeyPatch, repair: bool, held: int
+) -> None:
+    store.save_features("g", {"a": table(1.0)})
+    monkeypatch.setattr("features.store.storage.local._HELD_AT_MOST", held)
+    staged, go_on = threading.Event(), threading.Event()
+
+    def before_the_commit(label: str) -> None:
+        if label == "catalog.begin" and not staged.is_set():
+            staged.set()
+            assert go_on.wait(60)
+
+    store._catalog.point = before_the_commit
+    with SimpleFeatureStore(store.config) as other, ThreadPoolExecutor(1) as thread:
+        saving = thread.submit(store.save_features, "g", {"b": table(2.0)})
+        assert staged.wait(60)
+
+        def during_the_digests(_label: str) -> None:
+            other._storage.point = nothing
+            go_on.set()
+            saving.result()
+
+        other._storage.point = during_the_digests
+        report = other.check(deep=True, repair=repair)
+        assert (report.ok, report.orphans, report.quarantined) == (True, (), ())
+        assert other.get_features(["b"], "g") == {"b": table(2.0)}
+
+
+def test_a_repair_has_a_save_write_its_file_once_more(
+    store: SimpleFeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_features("g", {"a": table(1.0)})
+    monkeypatch.setattr("features.store.storage.local._HELD_AT_MOST", 0)  # so that its file looks left over
+    reports = []
+
+    def before_the_commit(label: str) -> None:
+        if label == "catalog.begin" and not reports:
+            reports.append(None)
+            with SimpleFeatureStore(store.config) as other:
+                reports[0] = other.check(repair=True)
+
+    store._catalog.point = before_the_commit
+    store.save_features("g", {"b": table(2.0)})
+    assert len(reports[0].quarantined) == 1
+    assert store.get_features(["b"], "g") == {"b": table(2.0)}
+    assert store.check(deep=True).ok
+
+
+def test_a_store_whose_catalog_is_gone_is_refused_and_keeps_its_files(store: SimpleFeatureStore) -> None:
+    path = Path(store.save_features("g", {"t": table(1.0)})["t"])
+    store.close()
+    catalog = store.config.folder / "catalog.sqlite3"
+    kept = {other: other.read_bytes() for other in store.config.folder.glob("catalog.sqlite3*")}
+    for other in kept:
+        other.unlink()
+    elsewhere = replace(store.config, catalog_url=f"sqlite:///{store.config.folder / 'another.sqlite3'}")
+    for config in (store.config, elsewhere):
+        with pytest.raises(UnsafeEnvironmentError, match="there is no catalog at"):
+            SimpleFeatureStore(config)
+    assert path.exists()
+    assert not catalog.exists()
+    for other, content in kept.items():
+        other.write_bytes(content)
+    with SimpleFeatureStore(store.config) as again:
+        assert again.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+def test_a_check_of_a_catalog_with_a_changed_row_is_a_report(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    (store.config.folder / "files" / f"{'0' * 32}.parquet").write_bytes(b"left over")
+    with closing(sqlite3.connect(store.config.folder / "catalog.sqlite3")) as catalog, catalog:
+        catalog.execute("UPDATE entries SET rows = 9")
+    report = store.check(repair=True)
+    assert [problem.kind for problem in report.problems] == ["catalog"]
+    assert report.quarantined == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

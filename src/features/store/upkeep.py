@@ -30,20 +30,32 @@ def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> Ch
     """Compare what the catalog refers to with what is on disk; with ``repair``, move aside what should not be there.
 
     The disk is listed before and after the catalog is read. A file that a save commits meanwhile is no orphan, since
-    the catalog has it; one that a collection removes meanwhile is not missing, since the catalog lets go of it first.
+    the catalog is asked once more after it was seen to be idle; one that a collection removes meanwhile is not missing,
+    since the catalog lets go of it first. A repair has the catalog condemn an orphan before it moves it, as a
+    collection does: whoever was about to commit the file writes another. A damaged catalog is not repaired by: what it
+    does not refer to may be what somebody saved.
     """
     early = dict(storage.files())
-    files = list(catalog.files())
+    faults = [Problem("catalog", None, "catalog", fault) for fault in catalog.problems()]
+    try:
+        files = list(catalog.files())
+    except CorruptFileError as error:
+        faults = faults or [Problem("catalog", None, "catalog", error.message)]
+        return CheckReport(problems=tuple(faults), orphans=(), files=0, bytes=0, deep=deep)
     late = dict(storage.files())
     suspects = [problem for file in files if (problem := _problem(file, storage, late, deep=deep))]
     if suspects:
         still = {file.id for file in catalog.files()}
         suspects = [problem for problem in suspects if problem.file in still]
-    orphans = {file for file in early.keys() - {file.id for file in files} if not storage.in_use(file)}
-    damaged = [problem.file for problem in suspects if problem.file and problem.kind in _DAMAGED]
-    quarantined = [*orphans, *damaged] if repair else []
+    idle = {file for file in early.keys() - {file.id for file in files} if not storage.in_use(file)}
+    orphans = idle - {file.id for file in catalog.files()} if idle else idle
+    quarantined: list[str] = []
+    if repair and not faults:
+        orphans = {*catalog.sweep(orphans).orphans}
+        damaged = [problem.file for problem in suspects if problem.file and problem.kind in _DAMAGED]
+        quarantined = [*orphans, *damaged]
     return CheckReport(
-        problems=(*(Problem("catalog", None, "catalog", fault) for fault in catalog.problems()), *suspects),
+        problems=(*faults, *suspects),
         orphans=tuple(sorted(orphans)),
         files=len(files),
         bytes=sum(file.size for file in files),

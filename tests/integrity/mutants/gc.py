@@ -4,6 +4,7 @@ from tests.integrity.mutants.mutant import Mutant
 
 _PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
 _CONTRACT = "tests/store/test_catalogs.py::TestSqlCatalog"
+_STORE = "tests/store/test_feature_store.py"
 
 _SWEEP = """    swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
@@ -78,13 +79,27 @@ MUTANTS = (
         "features.store.upkeep",
         before="_problem(file, storage, late, deep=deep)",
         after="_problem(file, storage, early, deep=deep)",
-        killed_by=f"{_PAIR}[save a + check-two processes]",
+        killed_by=f"{_PAIR}[save a + repair-two processes]",
     ),
     Mutant(
         "accuse-what-was-dropped-meanwhile",
         "features.store.upkeep",
         before="        still = {file.id for file in catalog.files()}\n",
         after="        still = {file.id for file in files}\n",
-        killed_by=f"{_PAIR}[collect all but 1 + check-two processes]",
+        killed_by=f"{_PAIR}[collect all but 1 + repair-two processes]",
+    ),
+    Mutant(
+        "move-aside-what-was-not-condemned",
+        "features.store.upkeep",
+        before="        orphans = {*catalog.sweep(orphans).orphans}\n",
+        after="        orphans = {*idle}\n",
+        killed_by=f"{_PAIR}[save a + repair-two processes]",
+    ),
+    Mutant(
+        "call-orphans-what-was-saved-meanwhile",
+        "features.store.upkeep",
+        before="    orphans = idle - {file.id for file in catalog.files()} if idle else idle\n",
+        after="    orphans = idle\n",
+        killed_by=f"{_STORE}::test_a_check_leaves_alone_what_a_save_commits_meanwhile[False-locked]",
     ),
 )
