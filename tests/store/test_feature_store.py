@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -420,7 +421,7 @@ def test_a_store_whose_catalog_is_gone_is_refused_and_keeps_its_files(store: Sim
         other.unlink()
     elsewhere = replace(store.config, catalog_url=f"sqlite:///{store.config.folder / 'another.sqlite3'}")
     for config in (store.config, elsewhere):
-        with pytest.raises(UnsafeEnvironmentError, match="there is no catalog at"):
+        with pytest.raises(UnsafeEnvironmentError, match="no catalog of theirs"):
             SimpleFeatureStore(config)
     assert path.exists()
     assert not catalog.exists()
@@ -483,6 +484,56 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError):
         SimpleFeatureStore(FeatureStoreConfig(tmp_path))
     assert (tmp_path / "catalog.sqlite3").read_bytes().startswith(b"this is no database")
+
+
+def test_a_backup_that_is_interrupted_leaves_nothing(store: SimpleFeatureStore, tmp_path: Path) -> None:
+    path = Path(store.save_features("g", {"a": table(1.0), "b": table(2.0)})["b"])
+    content = path.read_bytes()
+    path.write_bytes(flipped(content, 100))
+    with pytest.raises(CorruptFileError, match="nothing was copied"):
+        store.backup(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+    path.write_bytes(content)
+
+    def interrupt(label: str) -> None:
+        raise KeyboardInterrupt
+
+    store._catalog.point = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        store.backup(tmp_path / "copy")
+    store._catalog.point = nothing
+    assert not (tmp_path / "copy").exists()
+    store.backup(tmp_path / "copy")
+    with SimpleFeatureStore(replace(store.config, base_path=tmp_path / "copy")) as copy:
+        assert copy.check(deep=True).ok
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_backup_that_is_killed_does_not_open_as_a_store(store: SimpleFeatureStore, tmp_path: Path, nth: int) -> None:
+    store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    program = """
+        import os, signal, sys
+        from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+        from features.store.storage.local import LocalStorage
+
+        left = [int(sys.argv[3])]
+
+        def die(label):
+            left[0] -= label == "storage.sync_file" or label == "storage.sync_directory"
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        LocalStorage.point = staticmethod(die)
+        SimpleFeatureStore(FeatureStoreConfig(sys.argv[1], backend="pyarrow")).backup(sys.argv[2])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(store.config.folder), str(tmp_path / "copy"), str(nth)],
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(UnsafeEnvironmentError, match="no catalog"):
+        SimpleFeatureStore(replace(store.config, base_path=tmp_path / "copy"))
 
 
 def test_a_backup_is_a_store_and_does_not_follow(store: SimpleFeatureStore, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
+from features.errors import ConfigError, StorageError
 from features.frames import Backend
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder, settle_folder
@@ -36,24 +36,12 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder))
     if not path.exists():
-        _require_no_files(files_folder(config), path)
         settle_folder(files_folder(config), disk)
         if path.parent != config.folder:
             settle_folder(path.parent, disk)
-    return SqlCatalog.open(path, timeout=config.busy_timeout_seconds)
-
-
-def _require_no_files(folder: Path, catalog: Path) -> None:
-    """Refuse to begin a catalog beside the files of another: to the new one they would all be left over.
-
-    Raises:
-        UnsafeEnvironmentError: there are some. A store has a catalog before it has its first file.
-    """
-    if any(True for _ in LocalStorage(folder).files()):
-        raise UnsafeEnvironmentError(
-            f"{folder} holds the files of a store, but there is no catalog at {catalog}; "
-            "restore the catalog from a backup, or name the catalog_url that the store was made with"
-        )
+    # A store has a catalog before it has its first file. To a new one they would all be left over, and go.
+    begin = not any(True for _ in LocalStorage(files_folder(config)).files())
+    return SqlCatalog.open(path, timeout=config.busy_timeout_seconds, begin=begin)
 
 
 def catalog_path(config: FeatureStoreConfig[Any]) -> Path:

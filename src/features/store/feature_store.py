@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -342,15 +343,22 @@ class SimpleFeatureStore(Generic[FrameT]):
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the store, as of one moment, to a new folder that can be opened as a store; others may go on writing.
 
+        The copy can be opened once it is whole, and not before. Where it fails, nothing of it stays.
+
         Raises:
             StorageError: the folder is not empty, or the disk refused.
+            CorruptFileError: a file's bytes are not those that were saved.
         """
         self._require_usable()
         target = replace(self.config, base_path=path, catalog_url=None)
         if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
             raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
-        make_folder(target.folder)
-        copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
+        try:
+            make_folder(target.folder)
+            copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
+        except BaseException:
+            shutil.rmtree(target.folder, ignore_errors=True)  # which was empty, or not there
+            raise
 
     def close(self) -> None:
         """Let go of connections and memory. Using the store afterwards raises ``StoreClosedError``."""

@@ -94,29 +94,31 @@ def _delete(storage: Storage, files: Sequence[str]) -> None:
 
 
 def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage) -> None:
-    """Copy the catalog as of one moment, then every file that the copy refers to.
+    """Copy every file that the catalog refers to at one moment, then the catalog as of then.
 
     A collection may remove a file before it is copied; then the catalog has moved on, and the copy starts again.
 
     Raises:
-        CorruptFileError: a file's bytes are not those that were saved; the copy is not finished.
+        CorruptFileError: a file's bytes are not those that were saved; there is no copy.
         StorageError: the disk refused.
     """
     copied: set[str] = set()
-    for _ in range(_ATTEMPTS):
-        files = catalog.backup(catalog_copy)
-        try:
-            for file in files:
-                if file.id not in copied:
-                    _copy_file(file, storage, storage_copy)
-                    copied.add(file.id)
-        except NotFoundError:
-            continue
+
+    def bring(files: list[TableFile]) -> None:
+        for file in files:
+            if file.id not in copied:
+                _copy_file(file, storage, storage_copy)
+                copied.add(file.id)
         for extra in copied - {file.id for file in files}:
             storage_copy.delete(extra)
         if copied:
             storage_copy.seal()
-        return
+
+    for _ in range(_ATTEMPTS):
+        try:
+            return catalog.backup(catalog_copy, bring)
+        except NotFoundError:
+            continue
     raise BusyError(f"garbage collections removed files during {_ATTEMPTS} attempts to copy; try again", seconds=0.0)
 
 
@@ -124,7 +126,7 @@ def _copy_file(file: TableFile, storage: Storage, storage_copy: Storage) -> None
     same = storage.size(file.id) == file.size  # before it is copied, since it may be of any size
     if not same or storage_copy.adopt(file.id, storage.path(file.id)) != (file.size, file.digest):
         raise CorruptFileError(
-            f"table {file.name!r} of group {file.group!r} is damaged and was not copied; run check(deep=True)",
+            f"table {file.name!r} of group {file.group!r} is damaged, so nothing was copied; see check(deep=True)",
             file=file.id,
             reason="digest",
         )

@@ -6,7 +6,7 @@ that the two agree is evidence for both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,7 +174,7 @@ class MemoryCatalog(Catalog):
         """See ``Catalog.problems``: there is nothing that could rot."""
         return []
 
-    def backup(self, target: Path) -> list[TableFile]:
+    def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:  # noqa: ARG002
         """See ``Catalog.backup``: refused, since nothing of this catalog is ever on a disk."""
         raise UnsafeEnvironmentError(f"a catalog in memory cannot be backed up to {target}")
 

@@ -7,7 +7,7 @@ A version exists from the moment that ``commit`` made it durable, and not before
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,11 +121,12 @@ class Catalog(ABC):
         """What is wrong with the catalog itself, one sentence each; empty when nothing is."""
 
     @abstractmethod
-    def backup(self, target: Path) -> list[TableFile]:
+    def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """Write a consistent copy to the file ``target`` while others go on reading and writing.
 
-        Returns:
-            The files that the copy refers to.
+        Args:
+            target: where it appears, once all that it refers to is in place.
+            bring: called before, with the files that the copy refers to; what it raises ends the backup.
         """
 
     @abstractmethod

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -42,12 +43,12 @@ class SqlCatalog(Catalog):
         self._latest: dict[str, Snapshot] = {}
 
     @classmethod
-    def open(cls, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> SqlCatalog:
-        """Open the catalog at ``path``, laying it out where there is none.
+    def open(cls, path: Path, *, timeout: float, waiting: Waiting = STANDARD, begin: bool = True) -> SqlCatalog:
+        """Open the catalog at ``path``; where there is none, lay it out, or with ``begin=False`` refuse to.
 
         Raises:
             UnsafeEnvironmentError: what is there is no file, or another program's database, or has something in it that
-                is none of ours, or was laid out by another release.
+                is none of ours, or was laid out by another release; or there is no catalog, and none may begin.
             CorruptFileError: it is no database.
             StorageError: it cannot be created or opened.
             BusyError: another process kept it locked.
@@ -55,7 +56,9 @@ class SqlCatalog(Catalog):
         catalog = cls(path, timeout=timeout, waiting=waiting)
         try:
             catalog._database.require_files()
-            catalog._settle_layout()
+            if not begin and not path.exists():
+                raise _no_catalog(path)
+            catalog._settle_layout(begin=begin)
             with catalog._database.told():
                 catalog._watch = catalog._database.connect()
             statements.compile_all()
@@ -134,8 +137,19 @@ class SqlCatalog(Catalog):
         with self._reading() as connection:
             return list(inspection.problems(connection))
 
-    def backup(self, target: Path) -> list[TableFile]:
+    def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """See ``Catalog.backup``: by SQLite's own means, since any other access to its file drops its locks."""
+        with TemporaryDirectory() as scratch:
+            moment = Path(scratch) / target.name
+            self._copy_to(moment)
+            copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)
+            try:
+                bring(list(copy.files()))
+                copy._copy_to(target)
+            finally:
+                copy.close()
+
+    def _copy_to(self, target: Path) -> None:
         with self._database.told():
             copy = sqlite3.connect(target)
             try:
@@ -145,11 +159,6 @@ class SqlCatalog(Catalog):
                     connection.backup(copy)
             finally:
                 copy.close()
-        backup = SqlCatalog.open(target, timeout=self._database.timeout, waiting=self._database.waiting)
-        try:
-            return list(backup.files())
-        finally:
-            backup.close()
 
     def close(self) -> None:
         """See ``Catalog.close``."""
@@ -280,9 +289,11 @@ class SqlCatalog(Catalog):
 
     # --- layout -----------------------------------------------------------------------------------------------------
 
-    def _settle_layout(self) -> None:
+    def _settle_layout(self, *, begin: bool) -> None:
         with self._database.reading() as connection:
             number = self._stamped(connection)
+        if number is None and not begin:
+            raise _no_catalog(self._database.path)
         if number is None:
             number = self._lay_out()
         if number != LAYOUT:
@@ -323,3 +334,10 @@ class SqlCatalog(Catalog):
         if row is None or not isinstance(row["number"], int):
             raise seals.damaged(connection, "the row of its layout was changed or is gone")
         return row["number"]
+
+
+def _no_catalog(path: Path) -> UnsafeEnvironmentError:
+    return UnsafeEnvironmentError(
+        f"there are files of a store, but no catalog of theirs at {path}; restore it from a backup, "
+        "or name the catalog_url that the store was made with"
+    )
