@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -107,6 +108,50 @@ def test_eight_threads_that_want_one_key_load_it_once() -> None:
         thread.join(60)
     assert answers == ["v"] * 8
     assert len(loads) == 1
+
+
+def test_what_was_pushed_out_leaves_nothing_behind() -> None:
+    clock = Clock()
+    cache = FeatureCache(max_size=2, waiting=clock)
+    for number in range(1000):
+        clock.seconds += 1
+        cache.get(("file", number, None), load(number))
+        cache.get(("file", 0, None if number % 2 else ("a",)), load(0))
+    assert len(cache._ages) < 100
+    clock.seconds += 3599
+    assert cache.get_stats()["size"] == 2
+    clock.seconds += 2
+    assert cache.get_stats()["size"] == 0
+
+
+def test_a_thread_that_is_told_to_stop_stops_alone() -> None:
+    cache, loading = FeatureCache(), threading.Event()
+    waiting = threading.Event()
+
+    def stop():
+        loading.set()
+        assert waiting.wait(60)
+        raise KeyboardInterrupt
+
+    def first() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            cache.get("k", stop)
+
+    class Key(str):
+        """Tells when its owner is about to wait for the other's load."""
+
+        def __eq__(self, other: object) -> bool:
+            waiting.set()
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    with ThreadPoolExecutor(2) as threads:
+        stopped = threads.submit(first)
+        assert loading.wait(60)
+        served = threads.submit(cache.get, Key("k"), load("v"))
+        stopped.result(60)
+        assert served.result(60) == "v"
 
 
 @given(

@@ -13,7 +13,7 @@ from features.store.feature_store import FeatureStoreConfig
 from tests.conftest import INSTALLED
 
 WRONG = {
-    "base_path": ["", None, 3, "a\0b"],
+    "base_path": ["", None, 3, "a\0b", b"store", "\ud800", "~nobody-of-this-name/store"],
     "backend": ["spark", "", 1],
     "catalog_url": ["postgresql://x", "", 3, "sqlite://"],
     "compression": ["brotli", None, "LZ4", []],
@@ -22,7 +22,7 @@ WRONG = {
     "cache_max_bytes": [0, "1GB"],
     "cache_ttl_seconds": [0, -1, float("nan"), float("inf"), "1h", True],
     "verify_reads": ["sometimes", None, []],
-    "busy_timeout_seconds": [0, -1, None, "30"],
+    "busy_timeout_seconds": [0, -1, None, "30", 1e10, float("inf")],
 }
 
 

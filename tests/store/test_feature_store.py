@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import multiprocessing
 import os
 import pickle
@@ -14,12 +15,14 @@ import sys
 import textwrap
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -41,6 +44,9 @@ from features.store.storage.base import nothing
 from features.store.storage.local import LocalStorage
 from features.store.versions import Change, NewFile
 from features.testing.memory_catalog import MemoryCatalog
+
+EAST = timezone(timedelta(hours=1))
+"""Where the first moment of all is out of range in UTC."""
 
 
 def table(*values: float) -> pa.Table:
@@ -200,6 +206,7 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
         (lambda: store.get_features(["basic"], "movies", as_of=datetime(2000, 1, 1, tzinfo=UTC)), "version"),
         (lambda: store.get_features(["basic"], "movies", columns=["valu"]), "column"),
         (lambda: store.get_features(["basic"], "movies", columns={"basics": ["value"]}), "table"),
+        (lambda: store.get_features(["basic"], columns={"basics": ["value"]}), "table"),
         (lambda: store.get_artifacts("movies", version=5), "version"),
         (lambda: store.versions("nothing"), "group"),
         (lambda: store.list_features("nothing"), "group"),
@@ -221,6 +228,17 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
         lambda: store.get_features(["basic"], "movies", columns="value"),
         lambda: store.get_features(["basic"], "movies", columns=[]),
         lambda: store.get_features(["basic"], "movies", columns=["id", "id"]),
+        lambda: store.get_features(["basic"], "movies", columns=5),
+        lambda: store.get_features(["basic"], "movies", columns=[["id"]]),
+        lambda: store.get_features(["basic"], "movies", columns={"id", "value"}),
+        lambda: store.get_features(["basic"], "movies", columns=np.array([])),
+        lambda: store.get_features(5, "movies"),
+        lambda: store.get_features(
+            ["basic"], "movies", as_of=datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+        ),
+        lambda: store.rollback("movies", None),
+        lambda: store.gc(older_than=timedelta.max),
+        lambda: SimpleFeatureStore("store"),
         lambda: store.gc(keep_last=0),
         lambda: store.gc(older_than=3),
         lambda: store.gc(older_than=timedelta(days=-1)),
@@ -229,6 +247,71 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
             ask()
     assert store.list_feature_groups() == ["movies"]
     assert len(store.versions("movies")) == 1
+
+
+def test_columns_may_be_named_by_anything_with_an_order(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    for columns in (("value", "id"), np.array(["value", "id"]), (name for name in ("value", "id"))):
+        assert store.get_features(["t"], "g", columns=columns)["t"].column_names == ["value", "id"]
+
+
+def test_a_write_id_of_another_group_is_refused(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)}, write_id="w")
+    with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):
+        store.save_features("h", {"t": table(2.0)}, write_id="w")
+    assert store.list_feature_groups() == ["g"]
+    assert store.check() == replace(store.check(), orphans=())
+
+
+def test_a_save_that_is_interrupted_leaves_no_file_behind(store: SimpleFeatureStore) -> None:
+    left = [2]
+
+    def interrupt(label: str) -> None:
+        left[0] -= label == "storage.sync_file"
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    store._storage.point = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    store._storage.point = nothing
+    assert store._storage._held == {}
+    store.gc()
+    assert list(store._storage.files()) == []
+
+
+def test_a_store_that_nobody_has_any_more_lets_go_of_its_files_at_once(store: SimpleFeatureStore) -> None:
+    another = SimpleFeatureStore(store.config)
+    another.save_features("g", {"t": table(1.0)})
+    catalog = weakref.ref(another._catalog)
+    gc.disable()
+    try:
+        del another
+        assert catalog() is None
+    finally:
+        gc.enable()
+
+
+def test_places_that_the_system_does_not_take_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for place in (tmp_path / ("x" * 300), tmp_path / "circle" / "store"):
+        with pytest.raises(StorageError, match="could not"):
+            SimpleFeatureStore(FeatureStoreConfig(place, backend="pyarrow"))
+
+
+@pytest.mark.parametrize("verify", ["once", "never"])
+def test_damage_that_a_reader_stumbles_over_is_told_as_damage(tmp_path: Path, backend: str, verify: str) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False, verify_reads=verify)
+    with SimpleFeatureStore(config) as store:
+        path = Path(store.save_features("g", {"t": table(*range(500))})["t"])
+        good = path.read_bytes()
+        assert store.get_features(["t"], "g")
+        for place in (100, len(good) // 2):
+            path.write_bytes(good[:place] + bytes(60) + good[place + 60 :])
+            try:
+                store.get_features(["t"], "g")  # values alone may have changed, which no parser notices
+            except FeatureStoreError as error:
+                assert isinstance(error, CorruptFileError)
 
 
 def test_changed_bytes_are_never_returned_as_data(tmp_path: Path, backend: str) -> None:

@@ -1,7 +1,9 @@
 """What groups and tables may be called."""
 
 import unicodedata
+from enum import Enum
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,3 +67,22 @@ def test_a_name_is_normal_and_printable_or_refused(name: str) -> None:
 
 def test_two_spellings_of_one_name_are_one_name() -> None:
     assert check_name("e\u0301", "group") == check_name("\u00e9", "group")
+
+
+class Plain(str):
+    """Text of a class of its own that cannot be a key."""
+
+    def __eq__(self, other: object) -> bool:
+        return str.__eq__(self, other)
+
+    __hash__ = None
+
+
+class Names(str, Enum):  # noqa: UP042  # str() of such a member is not its text
+    MOVIES = "movies of an enumeration"
+
+
+@pytest.mark.parametrize("name", [Names.MOVIES, np.str_("movies of numpy"), Plain("movies of a class")])
+def test_a_name_is_plain_text_whatever_the_caller_has(name: str) -> None:
+    assert type(check_name(name, "table")) is str
+    assert check_name(name, "table") == str.__str__(name)

@@ -92,6 +92,8 @@ def table_names(names: Iterable[str] | None) -> list[str] | None:
         return None
     if isinstance(names, (str, bytes)):
         raise ConfigError(f"names is the text {names!r}; pass a list, e.g. [{names!r}]", field="names", value=names)
+    if not isinstance(names, Iterable):
+        raise ConfigError(f"names is {names!r}; pass a list of names, or None for all", field="names", value=names)
     return list(dict.fromkeys(check_name(name, "table") for name in names))
 
 
@@ -136,7 +138,12 @@ def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
             raise ConfigError(
                 "older_than is negative; pass a duration from now back", field="older_than", value=older_than
             )
-        return datetime.now(UTC) - older_than
+        try:
+            return datetime.now(UTC) - older_than
+        except OverflowError:
+            raise ConfigError(
+                "older_than reaches back before the year 1", field="older_than", value=older_than
+            ) from None
     _require_aware("older_than", older_than)
     return older_than
 
@@ -168,17 +175,19 @@ def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[
     wanted = columns.get(table.name) if isinstance(columns, Mapping) else columns
     if wanted is None:
         return None
-    if isinstance(wanted, (str, bytes)) or not wanted or len(set(wanted)) < len(wanted):
+    is_list = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes, set, frozenset))
+    listed = tuple(wanted) if is_list else ()
+    if not listed or not all(isinstance(name, str) for name in listed) or len(set(listed)) < len(listed):
         raise ConfigError(
             f"columns is {wanted!r}; pass a list of different column names, or None for all of them",
             field="columns",
             value=wanted,
         )
     existing = table.schema.names
-    for name in wanted:
+    for name in listed:
         if name not in existing:
             raise NotFoundError.of("column", name, f"table {table.name!r} of group {table.group!r}", existing)
-    return tuple(wanted)
+    return listed
 
 
 def _prepare(frame: Frame, table: str) -> Storable:
@@ -223,9 +232,17 @@ def _is_text(value: str) -> bool:
 
 
 def _require_aware(field: str, moment: object) -> None:
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+    if not _is_aware(moment):
         raise ConfigError(
-            f"{field} is {moment!r}; pass a datetime with a time zone, e.g. datetime.now(timezone.utc)",
+            f"{field} is {moment!r}; pass a datetime of the years 1 to 9999 with a time zone, e.g. datetime.now(UTC)",
             field=field,
             value=moment,
         )
+
+
+def _is_aware(moment: object) -> bool:
+    """Whether it is a datetime that can be told in UTC: neither without a zone, nor pandas' NaT, nor out of range."""
+    try:
+        return isinstance(moment, datetime) and moment.utcoffset() is not None and bool(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
+        return False

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypedDict
 
 from features.store.waiting import STANDARD, Signal, Waiting
@@ -44,10 +45,11 @@ class _Load:
 
     over: Signal
     value: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
+    stopped: bool = False
+    """Its thread was told to stop, by Ctrl-C for instance, which is nobody else's affair."""
 
     def result(self) -> Any:
-        self.over.wait()
         if self.error is not None:
             raise self.error
         return self.value
@@ -98,9 +100,12 @@ class FeatureCache:
             loading = self._loading.get(key)
             if loading is None:
                 mine = self._loading[key] = _Load(self._wait.event())
-        if loading is not None:
-            return loading.result()
-        return self._load(key, load, mine)
+        if loading is None:
+            return self._load(key, load, mine)
+        loading.over.wait()
+        if loading.stopped:
+            return self.get(key, load)
+        return loading.result()
 
     def clear(self) -> None:
         """Forget every entry; the counts stay."""
@@ -137,7 +142,8 @@ class FeatureCache:
         except BaseException as error:
             with self._lock:
                 del self._loading[key]
-            mine.error = error
+            mine.stopped = not isinstance(error, Exception)
+            mine.error = error if isinstance(error, Exception) else None
             mine.over.set()
             raise
         with self._lock:
@@ -155,6 +161,10 @@ class FeatureCache:
         self._bytes += size
         if self._ttl is not None:
             self._ages.append((expires_at, key))
+            if len(self._ages) > 2 * len(self._entries) + 64:  # most are of entries that were pushed out
+                self._ages = deque(
+                    sorted(((entry.expires_at, key) for key, entry in self._entries.items()), key=itemgetter(0))
+                )
         while len(self._entries) > self._max_size or self._bytes > self.max_bytes:
             _, evicted = self._entries.popitem(last=False)
             self._bytes -= evicted.bytes

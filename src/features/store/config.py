@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ class FeatureStoreConfig(Generic[FrameT]):
         def __init__(self, base_path: str | os.PathLike[str], *, backend: Any = None, **settings: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        _require(self, "base_path", _is_path, "a path that is not empty")
+        _require(self, "base_path", _is_path, "a path: text that is not empty")
         if self.backend is not None:
             check_backend(self.backend)
         _require(self, "catalog_url", _is_sqlite, "None or a SQLite URL such as 'sqlite:////data/catalog.sqlite3'")
@@ -124,7 +125,12 @@ class FeatureStoreConfig(Generic[FrameT]):
         _require(self, "cache_max_bytes", _is_count, "a whole number of bytes from 1")
         _require(self, "cache_ttl_seconds", lambda value: value is None or _is_positive(value), "None or above 0")
         _require(self, "verify_reads", get_args(Reads).__contains__, f"one of {', '.join(get_args(Reads))}")
-        _require(self, "busy_timeout_seconds", _is_positive, "a number of seconds above 0")
+        _require(
+            self,
+            "busy_timeout_seconds",
+            lambda value: _is_positive(value) and value <= threading.TIMEOUT_MAX,
+            f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:.0f}",
+        )
 
     def frames(self) -> Backend:
         """The backend, with None resolved to the default one of this process.
@@ -151,7 +157,16 @@ def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any],
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) and bool(os.fspath(value)) and "\0" not in str(value)
+    """Text that the system takes for a path, and whose ``~`` it knows."""
+    path = os.fspath(value)
+    if not isinstance(path, str) or not path or "\0" in path:
+        return False
+    try:
+        os.fsencode(path)
+        Path(path).expanduser()
+    except (UnicodeEncodeError, RuntimeError):
+        return False
+    return True
 
 
 def _is_sqlite(value: Any) -> bool:

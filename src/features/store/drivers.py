@@ -12,6 +12,7 @@ from features.frames import Backend
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder, settle_folder
 from features.store.storage.local import LocalStorage
+from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_local, require_own
 
 if TYPE_CHECKING:
@@ -29,13 +30,17 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
     from features.store.catalog.sql import SqlCatalog
 
     path = catalog_path(config)
-    require_own(config.folder / "catalog.sqlite3")
-    require_own(files_folder(config))
-    for folder in (config.folder, path.parent):
-        require_local(folder)
-        if folder.exists() and not folder.is_dir():
-            raise StorageError(f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder))
-    if not path.exists():
+    with told("open", config.folder):
+        require_own(config.folder / "catalog.sqlite3")
+        require_own(files_folder(config))
+        for folder in (config.folder, path.parent):
+            require_local(folder)
+            if folder.exists() and not folder.is_dir():
+                raise StorageError(
+                    f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder)
+                )
+        there = path.exists()
+    if not there:
         settle_folder(files_folder(config), disk)
         if path.parent != config.folder:
             settle_folder(path.parent, disk)

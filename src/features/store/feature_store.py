@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from features.errors import StorageError, StoreClosedError, UnsafeEnvironmentError
+from features.errors import ConfigError, StorageError, StoreClosedError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
 from features.store import arguments
 from features.store.cache import FeatureCache
-from features.store.catalog.base import Catalog
+from features.store.catalog.base import Catalog, applied_before
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
 from features.store.loading import Columns, Read, home, load, names_in
@@ -60,6 +60,8 @@ class SimpleFeatureStore(Generic[FrameT]):
     """
 
     def __init__(self, config: FeatureStoreConfig[FrameT]) -> None:
+        if not isinstance(config, FeatureStoreConfig):
+            raise ConfigError(f"config is {config!r}; pass FeatureStoreConfig(base_path)", field="config", value=config)
         config.frames()  # a missing library is better told before a folder is made
         self._set_up(config, open_catalog(config), open_storage(config))
 
@@ -125,7 +127,8 @@ class SimpleFeatureStore(Generic[FrameT]):
             expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
             message: kept with the version.
             artifacts: JSON values kept with the version; None carries the previous version's over.
-            write_id: at most one version is ever made for it, so that a save can be repeated safely. Random if None.
+            write_id: at most one version is made for it, as long as that version is kept, so that a save can be
+                repeated safely. Random if None.
 
         Returns:
             The path of each saved table's file. The files are immutable, and the store's: read, never written.
@@ -141,7 +144,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         change = arguments.change(group, expected_version, message, artifacts, write_id)
         prepared = arguments.prepare(features)
         if write_id is not None and (earlier := self._catalog.written_by(write_id)):
-            return self._paths(earlier)
+            return self._paths(applied_before(earlier, change))
         return self._paths(save(self._catalog, self._storage, change, prepared, self.config, self._waiting))
 
     def delete_feature(self, name: str, group: str) -> int:
@@ -168,7 +171,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         group = self._existing(group)
-        arguments.whole_number("version", version)
+        if arguments.whole_number("version", version) is None:
+            raise ConfigError("version is None; name the version to go back to", field="version", value=None)
         message = f"rollback to version {version}"
         return self._catalog.commit(Change(group, uuid.uuid4().hex, restore=version, message=message)).version
 

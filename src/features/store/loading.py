@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -39,6 +39,7 @@ def load(
         return _retrying(lambda: _of_group(catalog, read, names, group, version, as_of, columns))
     if names is None:
         raise ConfigError("this needs names, a group, or both", field="group", value=None)
+    _require_asked_for(columns, names)
     homes: dict[str, list[str]] = {}
     for name in names:
         homes.setdefault(home(catalog, name), []).append(name)
@@ -49,6 +50,11 @@ def load(
         )
         found |= load(catalog, read, members, place, version, as_of, theirs)
     return {name: found[name] for name in names}
+
+
+def _require_asked_for(columns: Columns, tables: Collection[str]) -> None:
+    if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
+        raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
 
 
 def home(catalog: Catalog, table: str) -> str:
@@ -101,6 +107,5 @@ def _of_group(
 ) -> dict[str, Any]:
     tables = arguments.pick(catalog.snapshot(group, version, as_of), names)
     wanted = {name: arguments.columns_of(table, columns) for name, table in tables.items()}
-    if isinstance(columns, Mapping) and (unknown := [name for name in columns if name not in tables]):
-        raise NotFoundError.of("table", unknown[0], "the tables asked for", tables)
+    _require_asked_for(columns, tables)
     return {name: read(table, wanted[name]) for name, table in tables.items()}

@@ -20,7 +20,7 @@ def check_name(name: object, kind: str) -> str:
     """
     if not isinstance(name, str):
         raise _invalid(name, kind, f"names are text, this is {type(name).__name__}")
-    return _normal(name, kind)
+    return _normal(str.__str__(name), kind)  # a plain one, whatever class the caller has
 
 
 @lru_cache(maxsize=1024)

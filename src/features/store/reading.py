@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.errors import CorruptFileError, FeatureStoreError, NotFoundError
+from features.errors import CorruptFileError, FeatureStoreError, NotFoundError, UnsupportedDataError
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
@@ -96,7 +96,11 @@ class TableReader:
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         with self._opened(table) as (path, check):
             self._storage.point("storage.read")
-            value = self._codec.read(path, columns, check)
+            try:
+                value = self._codec.read(path, columns, check)
+            except UnsupportedDataError:
+                self._require_digest(table)  # else it would be told as a type that the library does not have
+                raise
         return value, self._codec.size(value)
 
     @contextmanager
@@ -127,10 +131,13 @@ class TableReader:
             raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
         if self._verify_reads == "never" or (self._verify_reads == "once" and table.id in self._verified):
             return True
+        self._require_digest(table)
+        return False
+
+    def _require_digest(self, table: TableFile) -> None:
         _, digest = self._storage.digest(table.id)
         if digest != table.digest:
             raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
-        return False
 
     def _remember(self, file: str) -> None:
         with self._verified_lock:

@@ -92,6 +92,7 @@ class Committed:
 
     version: int
     files: Mapping[str, str]
+    group: str
 
 
 @dataclass(frozen=True, slots=True)

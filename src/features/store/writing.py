@@ -93,7 +93,7 @@ def _write(storage: Storage, frames: Mapping[str, Storable], config: FeatureStor
             staged = storage.stage(partial(frame.write, compression=config.compression))
             written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
         storage.seal()
-    except Exception:
+    except BaseException:  # the catalog has not been told of any
         _discard(storage, written)
         raise
     return written

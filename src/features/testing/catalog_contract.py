@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from features.errors import ConflictError, NotFoundError
+from features.errors import ConfigError, ConflictError, NotFoundError
 from features.store.catalog.base import Catalog, CondemnedError
 from features.store.versions import Change, NewFile
 
@@ -101,6 +101,12 @@ class CatalogContract(ABC):
         assert catalog.written_by("same") == first
         assert catalog.written_by("never") is None
         assert catalog.groups() == {"g": 2}
+
+    def test_the_write_of_another_group_is_refused(self, catalog: Catalog) -> None:
+        catalog.commit(change("g", "a", write_id="same"))
+        with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):
+            catalog.commit(change("h", "a", write_id="same"))
+        assert catalog.groups() == {"g": 1}
 
     def test_deleting_leaves_a_table_out_from_then_on(self, catalog: Catalog) -> None:
         catalog.commit(change("g", "a"))

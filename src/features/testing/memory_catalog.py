@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from features.errors import ConflictError, NotFoundError, UnsafeEnvironmentError
-from features.store.catalog.base import Catalog, CondemnedError, Swept
+from features.store.catalog.base import Catalog, CondemnedError, Swept, applied_before
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
 
@@ -45,7 +45,7 @@ class MemoryCatalog(Catalog):
         with self._lock:
             self.point("catalog.begin")
             if (earlier := self._written_by(change.write_id)) is not None:
-                return earlier
+                return applied_before(earlier, change)
             history = self._state.groups.get(change.group, [])
             latest = history[-1].number if history else 0
             if change.expected_version not in (None, latest):
@@ -62,7 +62,7 @@ class MemoryCatalog(Catalog):
             self.point("catalog.commit")
             self._state.groups[change.group] = [*history, version]
             self.point("catalog.committed")
-            return Committed(version.number, {name: file.id for name, file in change.tables.items()})
+            return Committed(version.number, {name: file.id for name, file in change.tables.items()}, change.group)
 
     def _next(self, change: Change, history: list[_Version], number: int) -> _Version:
         before = history[-1] if history else None
@@ -104,11 +104,11 @@ class MemoryCatalog(Catalog):
             return self._written_by(write_id)
 
     def _written_by(self, write_id: str) -> Committed | None:
-        for history in self._state.groups.values():
+        for group, history in self._state.groups.items():
             for version in history:
                 if version.change.write_id == write_id:
                     files = {name: file.id for name, file in version.change.tables.items()}
-                    return Committed(version.number, files)
+                    return Committed(version.number, files, group)
         return None
 
     def groups(self) -> dict[str, int]:

@@ -63,7 +63,7 @@ MUTANTS = (
         else:
             for name, file in files.items():
                 catalog.commit(replace(change, write_id=change.write_id + name, tables={name: file}))
-            committed = Committed(0, {name: file.id for name, file in files.items()})
+            committed = Committed(0, {name: file.id for name, file in files.items()}, change.group)
 """,
         killed_by=f"{_PAIR}[save a and b + load-two processes]",
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from features.errors import FeatureStoreError
+from features.errors import ConfigError, FeatureStoreError
 from features.store.storage.base import Point, nothing
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 
@@ -27,6 +27,22 @@ class UnknownOutcomeError(FeatureStoreError):
     """A commit failed and the catalog could not be asked whether it took effect; repeat it with its write id."""
 
     write_id: str
+
+
+def applied_before(committed: Committed, change: Change) -> Committed:
+    """What the write id of ``change`` committed earlier, to be returned instead of committing it again.
+
+    Raises:
+        ConfigError: that was another group's: the change is no repetition, and would be lost.
+    """
+    if committed.group != change.group:
+        raise ConfigError(
+            f"write_id {change.write_id!r} was used for version {committed.version} of group {committed.group!r}; "
+            "give every save one of its own",
+            field="write_id",
+            value=change.write_id,
+        )
+    return committed
 
 
 @dataclass(frozen=True, slots=True)

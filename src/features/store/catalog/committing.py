@@ -16,7 +16,7 @@ import xxhash
 
 from features.errors import ConflictError, NotFoundError
 from features.store.catalog import seals, statements
-from features.store.catalog.base import CondemnedError
+from features.store.catalog.base import CondemnedError, applied_before
 from features.store.catalog.seals import Row
 from features.store.catalog.tables import FOREVER
 from features.store.versions import Change, Committed, NewFile
@@ -38,7 +38,7 @@ def apply(connection: sqlite3.Connection, change: Change) -> Committed:
     files = json.dumps([file.id for file in change.tables.values()])
     head = statements.HEAD.run(connection, group=change.group, write_id=change.write_id, files=files).fetchone()
     if head["applied"] and (before := written_by(connection, change.write_id)):
-        return before
+        return applied_before(before, change)
     if head["id"] is not None:
         seals.check_group(connection, head)
         seals.check_version(connection, head)
@@ -48,7 +48,7 @@ def apply(connection: sqlite3.Connection, change: Change) -> Committed:
         raise CondemnedError(f"file {head['condemned']} was condemned before it was committed")
     plan = _plan(connection, change, head)
     _write(connection, change, head, plan)
-    return Committed(latest + 1, {name: file.id for name, file in change.tables.items()})
+    return Committed(latest + 1, {name: file.id for name, file in change.tables.items()}, change.group)
 
 
 def written_by(connection: sqlite3.Connection, write_id: str) -> Committed | None:
@@ -60,7 +60,8 @@ def written_by(connection: sqlite3.Connection, write_id: str) -> Committed | Non
     for row in rows:
         if row["name"] is not None:
             seals.check_entry(connection, row)
-    return Committed(rows[0]["version"], {row["name"]: row["file"] for row in rows if row["name"] is not None})
+    files = {row["name"]: row["file"] for row in rows if row["name"] is not None}
+    return Committed(rows[0]["version"], files, rows[0]["group_name"])
 
 
 def _check_expectation(change: Change, latest: int) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from threading import Lock
+from typing import TypeAlias
 
 from features.errors import BusyError
 from features.store.versions import Change, Committed
 from features.store.waiting import STANDARD, Waiting
+
+CommitTogether: TypeAlias = Callable[[list[Change]], list[Committed | Exception]]
 
 
 class _Request:
@@ -32,27 +35,29 @@ class CommitQueue:
     """Hands the changes that wait to ``commit_together``, one batch at a time, in the order they came.
 
     Args:
-        commit_together: commits all changes at once; returns each one's outcome, or raises where none took effect.
         timeout: seconds that a change may wait for its turn.
         waiting: what threads wait by.
     """
 
     def __init__(
         self,
-        commit_together: Callable[[list[Change]], list[Committed | Exception]],
         *,
         timeout: float,
         waiting: Waiting = STANDARD,
     ) -> None:
-        self._commit_together = commit_together
         self._timeout = timeout
         self._wait = waiting
         self._turn = waiting.lock()
         self._waiting: list[_Request] = []
         self._waiting_lock = Lock()
 
-    def commit(self, change: Change) -> Committed:
+    def commit(self, change: Change, commit_together: CommitTogether) -> Committed:
         """The outcome of ``change``, committed by this thread or in another one's batch.
+
+        Args:
+            change: to be committed.
+            commit_together: commits all changes at once; returns each one's outcome, or raises where none took effect.
+                Handed in at each call, since a queue that kept its owner's method would keep its owner.
 
         Raises:
             BusyError: its turn did not come in time; it was not committed.
@@ -63,7 +68,7 @@ class CommitQueue:
         try:
             with self.alone():
                 if request.outcome is None:
-                    self._commit_waiting()
+                    self._commit_waiting(commit_together)
         except BusyError:
             if self._withdraw(request):
                 raise
@@ -71,7 +76,7 @@ class CommitQueue:
         if isinstance(request.outcome, Exception):
             raise request.outcome
         if request.outcome is None:  # the thread that had it in its batch was stopped: try again, at most once applied
-            return self.commit(change)
+            return self.commit(change, commit_together)
         return request.outcome
 
     @contextmanager
@@ -90,11 +95,11 @@ class CommitQueue:
         finally:
             self._turn.release()
 
-    def _commit_waiting(self) -> None:
+    def _commit_waiting(self, commit_together: CommitTogether) -> None:
         with self._waiting_lock:
             batch, self._waiting = self._waiting, []
         try:
-            outcomes = self._commit_together([request.change for request in batch])
+            outcomes = commit_together([request.change for request in batch])
             for request, outcome in zip(batch, outcomes, strict=True):
                 request.outcome = outcome
         except Exception as error:  # noqa: BLE001  # it is raised in every thread whose change it stopped

@@ -37,7 +37,7 @@ class SqlCatalog(Catalog):
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = waiting.lock()
         self._database = Database(path, timeout=timeout, waiting=waiting)
-        self._queue = CommitQueue(self._commit_together, timeout=timeout, waiting=waiting)
+        self._queue = CommitQueue(timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
         self._seen = 0
         self._latest: dict[str, Snapshot] = {}
@@ -71,7 +71,7 @@ class SqlCatalog(Catalog):
 
     def commit(self, change: Change) -> Committed:
         """See ``Catalog.commit``. Changes that arrive while another commit is under way are committed together."""
-        return self._queue.commit(change)
+        return self._queue.commit(change, self._commit_together)
 
     def snapshot(self, group: str, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
         """See ``Catalog.snapshot``."""

@@ -8,6 +8,7 @@ import pickle
 import zoneinfo
 from typing import Any
 
+from features.errors import UnsupportedDataError
 from features.store.codec.refusal import Refusal
 
 
@@ -30,8 +31,23 @@ def arrow_zone(note: list[Any]) -> str:
 
 
 def zone_of(note: list[Any]) -> dt.tzinfo:
-    """The zone that ``note`` names; a zoneinfo one where it was pytz's and pytz is not installed."""
-    kind, *what = note
+    """The zone that ``note`` names; a zoneinfo one where it was pytz's and pytz is not installed.
+
+    Raises:
+        UnsupportedDataError: this machine does not know it.
+    """
+    try:
+        return _zone(*note)
+    except zoneinfo.ZoneInfoNotFoundError as error:
+        raise UnsupportedDataError(
+            f"this machine does not know the time zone {note[1]!r}; pip install tzdata",
+            table=None,
+            column=None,
+            dtype=None,
+        ) from error
+
+
+def _zone(kind: str, *what: Any) -> dt.tzinfo:
     if kind == "offset":
         return dt.timezone(dt.timedelta(seconds=what[0], microseconds=what[1]), *what[2:])
     if kind == "zoneinfo":

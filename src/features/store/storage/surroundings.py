@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def require_local(folder: Path) -> None:
         table = MOUNTS.read_text(errors="surrogateescape")
     except OSError:
         return
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))  # resolve() fails on links that go in a circle
     # Of mounts on the same point, the last one hides the others.
     mounts = {Path(_unescaped(point)): kind for _, point, kind, *_ in map(str.split, table.splitlines())}
     point = next((step for step in (place, *place.parents) if step in mounts), None)
