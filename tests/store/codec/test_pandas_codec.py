@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ import numpy as np  # noqa: E402
 from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec  # noqa: E402
 from features.store.codec.pandas_codec import PandasCodec  # noqa: E402
+from features.store.codec.pandas_zones import zone_of  # noqa: E402
 from features.testing import exact_pandas  # noqa: E402
-from features.testing.codec_contract import CodecContract  # noqa: E402
+from features.testing.codec_contract import CodecContract, written  # noqa: E402
 
 
 class TestPandasCodec(CodecContract):
@@ -101,3 +103,28 @@ def test_a_frame_that_is_handed_out_can_be_changed_in_place(tmp_path: Any, times
     for name in frame.columns:
         handed.loc[0, name] = handed.loc[1, name]
     assert handed.iloc[0].to_list()[0] == 2.5
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.zeros(20_000, bool),
+        np.zeros(20_000),
+        pd.array([1, None] * 10_000, dtype="Int8"),
+        pd.Series([f"text {number}" for number in range(20_000)], dtype=object),
+        pd.Series([f"text {number}" for number in range(20_000)]),
+        pd.Series(pd.date_range("2020", periods=20_000).date, dtype=object),
+    ],
+    ids=["bool", "float", "masked", "object text", "text", "dates"],
+)
+def test_what_a_cached_frame_takes_is_counted(tmp_path: Path, column: Any) -> None:
+    codec = PandasCodec()
+    written(codec.prepare(pd.DataFrame({"column": column}), "table"), tmp_path / "file")
+    value = codec.read(tmp_path / "file", None)
+    held = codec.hand_out(value).memory_usage(index=False, deep=True).sum()
+    assert 0.9 * held <= codec.size(value) <= 1.3 * held + 1000
+
+
+def test_a_zone_that_the_machine_does_not_know_is_told_as_such() -> None:
+    with pytest.raises(UnsupportedDataError, match="does not know the time zone 'Mars/Olympus'; pip install tzdata"):
+        zone_of(["zoneinfo", "Mars/Olympus"])

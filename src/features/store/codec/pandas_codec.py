@@ -23,6 +23,8 @@ from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 _NOTE_AT_MOST = 16 << 20
 """Bytes of notes in a file. Readers of Parquet stop at about 100 MB of metadata, which holds a note twice, encoded."""
+_BYTES_MORE = {"bool": 1, "masked": 1, "object": 48}
+"""What a value takes in a frame beyond what it does in Arrow: a byte for a bit, a pointer and an object's head."""
 
 
 class Decoded:
@@ -32,26 +34,28 @@ class Decoded:
     than building. Columns whose objects a deep copy would share (lists, arrays, categories) are built every time.
     """
 
-    __slots__ = ("_source", "bytes")
+    __slots__ = ("_note", "_source", "bytes")
 
     def __init__(self, table: pa.Table) -> None:
         self._source: pa.Table | pd.DataFrame | None = table
-        self.bytes = int(table.get_total_buffer_size())
+        self._note: dict[str, Any] = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
+        more = sum(_BYTES_MORE.get(_kind(note), 0) for note in self._note["columns"].values())
+        self.bytes = int(table.get_total_buffer_size()) + more * len(table)
 
     def frame(self) -> pd.DataFrame:
         """A frame that shares nothing that can be changed, neither with this nor with other frames of it."""
         source = self._source
         if isinstance(source, pd.DataFrame):
             return _copy(source)
-        if _shared_by_copies(source):
-            return _frame(source)
-        self._source = frame = _frame(source)
+        if _shared_by_copies(source, self._note):
+            return _frame(source, self._note)
+        self._source = frame = _frame(source, self._note)
         return _copy(frame)
 
     def last_frame(self) -> pd.DataFrame:
         """The same for a caller who is the last to ask: without a copy where that can be saved."""
         source, self._source = self._source, None
-        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source, last=True)
+        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source, self._note, last=True)
 
 
 class PandasCodec(Codec[Decoded]):
@@ -104,7 +108,7 @@ class PandasCodec(Codec[Decoded]):
         return value.last_frame()
 
     def size(self, value: Decoded) -> int:
-        """See ``Codec.size``: of the Arrow table, which a kept frame without Python objects is as large as."""
+        """See ``Codec.size``: of the Arrow table, and what a frame made of it takes beyond that, about."""
         return value.bytes
 
 
@@ -127,14 +131,14 @@ def _note(frame: pd.DataFrame, note: Mapping[str, Any], table: str) -> str:
     return text
 
 
-def _frame(table: pa.Table, *, last: bool = False) -> pd.DataFrame:
+def _frame(table: pa.Table, note: dict[str, Any], *, last: bool = False) -> pd.DataFrame:
     """A frame of its own memory. Numbers are copied by pyarrow, on all cores; the other columns one by one.
 
     Args:
         table: what was read.
+        note: what the codec noted beside it.
         last: nobody else has the table: each column of numbers is freed as soon as it is copied.
     """
-    note = _whole_note(table)
     others = {}
     for position, name in enumerate(table.column_names):
         column, column_note = table.column(position), note["columns"].get(name)
@@ -164,14 +168,13 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
-def _shared_by_copies(table: pa.Table) -> bool:
+def _shared_by_copies(table: pa.Table, note: dict[str, Any]) -> bool:
     """Whether a column's objects can be changed and would be shared by deep copies of the frame."""
-    notes = _whole_note(table)["columns"].values()
+    notes = note["columns"].values()
     return any(pa.types.is_dictionary(column.type) for column in table.schema) or any(
         note["kind"] == "categorical" or note.get("of") in {"list", "ndarray"} for note in notes
     )
 
 
-def _whole_note(table: pa.Table) -> dict[str, Any]:
-    note: dict[str, Any] = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
-    return note
+def _kind(note: dict[str, Any]) -> str:
+    return "bool" if note.get("dtype") == "bool" else str(note["kind"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pandas as pd
@@ -58,7 +59,7 @@ def apply_note(frame: pd.DataFrame, note: dict[str, Any]) -> pd.DataFrame:
     if "object_names" in note:
         frame.columns = pd.Index(list(frame.columns), dtype=object)
     if "attrs" in note:
-        frame.attrs = note["attrs"]
+        frame.attrs = deepcopy(note["attrs"])
     if "unique_labels" in note:
         frame = frame.set_flags(allows_duplicate_labels=False)
     return frame
