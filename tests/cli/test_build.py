@@ -147,6 +147,14 @@ def test_renamed_columns_are_read_as_the_fields_they_are(run: Run, movie_file: C
     assert tables()["basic"]["title"].to_pylist() == ["Film"]
 
 
+def test_renaming_throws_no_column_away(run: Run, movie_file: Callable[..., Path]) -> None:
+    path = movie_file("id,title,original_language\n5,Film,en\n", "m.csv")
+    outcome = run("build", path, "--rename", "original_language=title")
+    assert outcome.code == 1
+    assert "already has a column 'title'" in outcome.err
+    assert not Path("store").exists()
+
+
 def test_group_message_and_compression_are_kept(run: Run) -> None:
     run("build", "--sample", 2, "--group", "films", "--message", "a first try", "--compression", "zstd")
     with opened() as store:

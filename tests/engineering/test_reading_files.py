@@ -157,10 +157,29 @@ def test_text_files_are_read_and_stay_open(tmp_path):
 
 
 def test_columns_can_be_renamed(tmp_path):
-    path = written(tmp_path, "m.csv", "number,film,title\n1,Alien,ignored\n")
+    path = written(tmp_path, "m.csv", "number,film,year\n1,Alien,1979\n")
     movies = read_movies(path, rename={"film": "title", "number": "id"})
     assert movies.table.select(["movie_id", "title"]).to_pylist() == [{"movie_id": 1, "title": "Alien"}]
     path = written(tmp_path, "m.json", '[{"id": 1, "film": "Alien"}]')
+    assert read_movies(path, rename={"film": "title"}).table["title"].to_pylist() == ["Alien"]
+
+
+def test_a_column_is_not_renamed_to_one_that_is_there(tmp_path):
+    rows = [{"id": 1, "title": "Alien", "original_language": "en"}]
+    for path in (
+        written(tmp_path, "m.csv", "id,title,original_language\n1,Alien,en\n"),
+        written(tmp_path, "m.parquet", _parquet(rows)),
+    ):
+        with pytest.raises(InvalidMoviesError, match="already has a column 'title'"):
+            read_movies(path, rename={"original_language": "title"})
+        swapped = read_movies(path, rename={"original_language": "title", "title": "original_language"})
+        assert swapped.table.select(["title", "original_language"]).to_pylist() == [
+            {"title": "en", "original_language": "Alien"}
+        ]
+
+
+def test_a_json_record_that_has_both_names_is_read_under_the_renamed_one(tmp_path):
+    path = written(tmp_path, "m.json", '[{"id": 1, "film": "Alien", "title": "x"}, {"id": 2, "title": "Heat"}]')
     assert read_movies(path, rename={"film": "title"}).table["title"].to_pylist() == ["Alien"]
 
 

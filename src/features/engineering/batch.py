@@ -69,17 +69,22 @@ class FieldNames:
         """The columns of each field among ``names``, the header of ``source``.
 
         Raises:
-            InvalidMoviesError: a name stands there twice, or there is no id or no title.
+            InvalidMoviesError: a name stands there twice, or beside one that is renamed to it, or there is no id
+                or no title.
         """
         found = {one: [name for name in self.candidates(one) if name in names] for one in FIELDS}
         wanted = [name for candidates in found.values() for name in candidates]
         doubled = [name for name in wanted if names.count(name) > 1]
         absent = [name for name in self.rename if name not in names]
+        taken = [ours for ours in self._theirs if ours in names and ours not in self.rename]
         missing = [one for one in ("movie_id", "title") if not found[one]]
         if doubled:
             reason = f"{source} has two columns named {doubled[0]!r}; drop one"
         elif absent:
             reason = f"{source} has no column {absent[0]!r} to rename; it has {_some(names)}"
+        elif taken:
+            theirs = self._theirs[taken[0]]
+            reason = f"{source} already has a column {taken[0]!r}; drop it, rename it too, or leave {theirs!r} as it is"
         elif missing:
             what = " and ".join("movie_id (or id)" if one == "movie_id" else one for one in missing)
             hint = "if it stands under another name, say so with rename={'their name': '" + missing[0] + "'}"

@@ -105,7 +105,8 @@ def read_movies(
     Args:
         source: a path or an open file, which stays open.
         format: "json", "jsonl", "csv" or "parquet"; None tells by the ending, or else by the content.
-        rename: the file's column → the field that it is, as in ``{"film": "title"}``.
+        rename: the file's column → the field that it is, as in ``{"film": "title"}``. A JSON record that has both
+            is read under the renamed one.
 
     Returns:
         Accepted movies and rejected records. ``row`` is the line where a record starts, from 1, for JSONL and
@@ -113,7 +114,8 @@ def read_movies(
 
     Raises:
         SourceNotFoundError: no such file.
-        InvalidMoviesError: a directory, an empty file, a broken one, or one without an id and a title.
+        InvalidMoviesError: a directory, an empty file, a broken one, or one without an id and a title; or CSV or
+            Parquet that already has a column named as ``rename`` would name another.
         ConfigError: an unknown format, or a ``rename`` to no field of a movie.
     """
     return _collected(batches_of_file(source, format, FieldNames(rename)))
