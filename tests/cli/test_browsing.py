@@ -166,6 +166,14 @@ def test_a_file_is_no_store(run: Run) -> None:
     assert "file is a file" in outcome.err
 
 
+@pytest.mark.parametrize("command", [("build", "--sample", "2"), ("ls",), ("check",), ("stress",), ("backup", "")])
+def test_an_empty_folder_name_is_not_the_current_folder(run: Run, command: tuple[str, ...]) -> None:
+    outcome = run(*command, *([] if "" in command else ["--store", ""]))
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "it is empty; name a folder" in outcome.err
+    assert list(Path().iterdir()) == []
+
+
 def test_the_environment_names_the_store_and_the_option_wins(
     run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,6 +278,8 @@ def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None
     "arguments",
     [
         (),
+        ("",),
+        ("movies.json", "--store", ""),
         ("movies.json", "--sample", "3"),
         ("--sample", "0"),
         ("--sample", "3", "--as-of", "2026-02-30"),

@@ -105,6 +105,8 @@ class _Source:
     def __post_init__(self) -> None:
         if (self.movies is None) == (self.sample is None):
             raise typer.BadParameter("name a file, - for stdin, or --sample N: one of them", param_hint="MOVIES")
+        if self.movies == "":
+            raise typer.BadParameter("it is empty; name a file, or - for stdin", param_hint="MOVIES")
         if self.sample is not None and (self.form or self.rename):
             raise typer.BadParameter("--format and --rename are for files", param_hint="--sample")
 

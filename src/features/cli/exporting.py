@@ -40,9 +40,9 @@ def get(
     Example:  features get movies basic --out basic.parquet --store store
               features get movies temporal --columns movie_id,release_year --out years.csv --store store
     """
-    write = _WRITERS[ending(out, tuple(_WRITERS))]
+    write, wanted = _WRITERS[ending(out, tuple(_WRITERS))], names(columns or [])
     with existing_store(store) as opened:
-        frame = opened.get_features([table], group, version=version, columns=names(columns or []))[table]
+        frame = opened.get_features([table], group, version=version, columns=wanted)[table]
     with whole_file(out, force=force) as path:
         write(frame, path, table)
     size = out.stat().st_size

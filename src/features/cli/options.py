@@ -10,9 +10,21 @@ from typing import Annotated
 
 import typer
 
+
+def folder(text: str) -> Path:
+    """``text`` as a folder; nothing, as an unset variable of the shell leaves it, is not the current one.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not str(text):
+        raise typer.BadParameter("it is empty; name a folder, or . for the current one")
+    return Path(text)
+
+
 StoreFolder = Annotated[
     Path,
-    typer.Option("--store", envvar="FEATURES_STORE", metavar="DIR", help="Folder of the store."),
+    typer.Option("--store", envvar="FEATURES_STORE", metavar="DIR", parser=folder, help="Folder of the store."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")]
@@ -106,5 +118,12 @@ def renames(pairs: list[str]) -> dict[str, str]:
 
 
 def names(lists: list[str]) -> list[str] | None:
-    """Names separated by commas, the option given once or more; None where it was not given."""
-    return [name for each in lists for name in map(str.strip, each.split(",")) if name] or None
+    """Names separated by commas, the option given once or more; None where it was not given.
+
+    Raises:
+        typer.BadParameter: it was given, but names nothing.
+    """
+    found = [name for each in lists for name in map(str.strip, each.split(",")) if name]
+    if lists and not found:
+        raise typer.BadParameter("it is empty; name columns, or leave it out for all of them", param_hint="--columns")
+    return found or None

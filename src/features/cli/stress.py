@@ -14,7 +14,7 @@ import typer
 
 from features.cli.failures import FOUND_WRONG
 from features.cli.opening import refuse_file
-from features.cli.options import AsJson
+from features.cli.options import AsJson, folder
 from features.cli.progress import Stages, stages
 from features.cli.screen import counted, print_json, print_table, say
 from features.errors import StorageError
@@ -34,7 +34,7 @@ _SHOWN_FAULTS = 10
 def stress(
     store: Annotated[
         Path,
-        typer.Option("--store", metavar="DIR", help="A new or empty folder, or that of an earlier run."),
+        typer.Option("--store", metavar="DIR", parser=folder, help="A new or empty folder, or that of an earlier run."),
     ] = Path("stress"),
     processes: Annotated[
         int, typer.Option("--processes", metavar="N", min=1, max=64, help="How many share the store.")

@@ -10,7 +10,7 @@ import typer
 
 from features.cli.failures import FOUND_WRONG
 from features.cli.opening import existing_store, refuse_file
-from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Table, span
+from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Table, folder, span
 from features.cli.screen import counted, print_json, print_table, say, size_text
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def delete(group: Group, table: Table, store: StoreFolder = DEFAULT_STORE, as_js
 
 
 def backup(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    copy: Annotated[Path, typer.Argument(metavar="DIR", parser=folder, help="A new or empty folder.")],
     store: StoreFolder = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -139,13 +139,13 @@ def backup(
     \b
     Example:  features backup /backups/today --store store
     """
-    refuse_file(folder, called="a backup")
+    refuse_file(copy, called="a backup")
     with existing_store(store) as opened:
-        opened.backup(folder)
-    with existing_store(folder) as copied:
+        opened.backup(copy)
+    with existing_store(copy) as copied:
         stats = copied.get_store_stats()
     if as_json:
-        print_json({"backup": str(folder), **{name: stats[name] for name in ("groups", "versions", "files", "bytes")}})
+        print_json({"backup": str(copy), **{name: stats[name] for name in ("groups", "versions", "files", "bytes")}})
     else:
         copied_all = f"{counted(stats['versions'], 'version')} and {counted(stats['files'], 'file')}"
-        say(f"Copied {copied_all}, {size_text(stats['bytes'])}, to {folder}")
+        say(f"Copied {copied_all}, {size_text(stats['bytes'])}, to {copy}")
