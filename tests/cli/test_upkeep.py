@@ -87,6 +87,7 @@ def test_rollback_to_a_version_that_is_not_there_changes_nothing(run: Run, store
     outcome = run("rollback", "movies", 7)
     assert outcome.code == 1
     assert "no version 7" in outcome.err
+    assert "it keeps versions 1 to 2" in outcome.err
     assert "versions()" not in outcome.err
     assert len(run("log", "movies", "--json").json["versions"]) == 2
 
@@ -98,6 +99,21 @@ def test_delete_leaves_the_table_out_and_says_how_to_undo_it(run: Run, store: Pa
     undo = outcome.out.split("features ")[1].split()
     assert run(*undo).code == 0
     assert run("show", "movies", "text").code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "setting", "hint"),
+    [
+        (("--store", "my store"), "", "features rollback movies 2 --store 'my store'"),
+        ((), "my store", "features rollback movies 2"),
+    ],
+)
+def test_the_way_to_undo_names_the_store_where_it_was_typed(
+    run: Run, store: Path, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], setting: str, hint: str
+) -> None:
+    store.rename("my store")
+    monkeypatch.setenv("FEATURES_STORE", setting)
+    assert run("delete", "movies", "text", *typed).out.rstrip().endswith(f"undo with: {hint}")
 
 
 def test_delete_of_a_table_that_is_not_there_names_those_that_are(run: Run, store: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +35,12 @@ Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, he
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 DEFAULT_STORE = Path("store")
+
+
+def command(*words: object, store: Path) -> str:
+    """A command line to propose: quoted for a shell, and naming ``store`` where it would not be taken anyway."""
+    there = [] if store == Path(os.environ.get("FEATURES_STORE") or DEFAULT_STORE) else ["--store", store]
+    return shlex.join(map(str, ("features", *words, *there)))
 
 
 class Engine(StrEnum):

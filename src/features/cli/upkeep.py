@@ -10,7 +10,7 @@ import typer
 
 from features.cli.failures import FOUND_WRONG
 from features.cli.opening import existing_store, refuse_file
-from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Table, folder, span
+from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Table, command, folder, span
 from features.cli.screen import counted, print_json, print_table, say, size_text
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def rollback(
     Example:  features rollback movies 3 --store store
     """
     with existing_store(store) as opened:
+        opened.get_artifacts(group, version=version)  # where it is not there, this tells which versions are
         new = opened.rollback(group, version)
     if as_json:
         print_json({"group": group, "version": new, "restored": version})
@@ -124,7 +125,8 @@ def delete(group: Group, table: Table, store: StoreFolder = DEFAULT_STORE, as_js
     if as_json:
         print_json({"group": group, "version": new, "deleted": table})
     else:
-        say(f"Version {new} of {group} is without {table}; undo with: features rollback {group} {new - 1}")
+        undo = command("rollback", group, new - 1, store=store)
+        say(f"Version {new} of {group} is without {table}; undo with: {undo}")
 
 
 def backup(
