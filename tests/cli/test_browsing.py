@@ -190,3 +190,11 @@ def test_the_fidelity_table_knows_two_outcomes(run: Run) -> None:
     assert lines[0].split() == ["BACKEND", "WHAT", "OUTCOME", "NOTE"]
     assert len(lines) > 50
     assert all(" exact" in line or " refused " in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("arguments", [("--fidelity", "--json"), ("--json", "--fidelity")])
+def test_the_fidelity_table_for_machines_is_a_document(run: Run, arguments: tuple[str, ...]) -> None:
+    rows = run("show", *arguments).json["fidelity"]
+    assert len(rows) > 50
+    assert {row["outcome"] for row in rows} == {"exact", "refused"}
+    assert all(bool(row["note"]) == (row["outcome"] == "refused") for row in rows)

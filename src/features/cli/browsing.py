@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,15 +69,19 @@ def log(group: Group, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = Fals
     )
 
 
-def _show_fidelity(wanted: bool) -> None:
+def _show_fidelity(context: typer.Context, wanted: bool) -> None:
     """Print what each installed library's frames may hold: what comes back exactly, and what is refused and why."""
     if wanted:
         from features.testing.fidelity import fidelity_rows
 
-        print_table(
-            {"backend": "left", "what": "left", "outcome": "left", "note": "left"},
-            ((row.backend, row.what, row.outcome, row.note) for row in fidelity_rows()),
-        )
+        rows = fidelity_rows()
+        if context.params["as_json"]:
+            print_json({"fidelity": [asdict(row) for row in rows]})
+        else:
+            print_table(
+                {"backend": "left", "what": "left", "outcome": "left", "note": "left"},
+                ((row.backend, row.what, row.outcome, row.note) for row in rows),
+            )
         raise typer.Exit
 
 
@@ -87,9 +92,8 @@ def show(
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many first rows to show.")] = 3,
     _fidelity: Annotated[
         bool,
-        typer.Option(
-            "--fidelity", is_eager=True, callback=_show_fidelity, help="Show what any frame may hold, and exit."
-        ),
+        # Not eager, as --json must be known; still read before the arguments, so that none is missed.
+        typer.Option("--fidelity", callback=_show_fidelity, help="Show what any frame may hold, and exit."),
     ] = False,
     store: StoreFolder = DEFAULT_STORE,
     as_json: AsJson = False,

@@ -28,7 +28,8 @@ StoreFolder = Annotated[
     Path,
     typer.Option("--store", envvar="FEATURES_STORE", metavar="DIR", parser=folder, help="Folder of the store."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+# Eager, which is read before all others: whatever prints and leaves while options are read knows how.
+AsJson = Annotated[bool, typer.Option("--json", is_eager=True, help="Print one JSON document instead.")]
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")]
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="Name of the table.")]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help="This version, not the latest.")]
