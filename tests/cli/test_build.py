@@ -134,11 +134,19 @@ def test_the_engine_is_the_one_asked_for(run: Run, engine: str) -> None:
 
 
 def test_an_engine_from_the_environment_must_be_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FEATURES_BACKEND", "pyarrow")  # good for reading tables, but computes no features
+    monkeypatch.setenv("FEATURES_BACKEND", "spark")
     outcome = run("build", "--sample", 3)
     assert outcome.code == 2
-    assert "pandas, polars" in outcome.err
+    assert "FEATURES_BACKEND is 'spark'" in outcome.err
     assert not Path("store").exists()
+
+
+def test_a_default_for_tables_that_computes_no_features_leaves_that_to_an_engine(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEATURES_BACKEND", "pyarrow")
+    assert run("build", "--sample", 3, "--json").json["backend"] == ENGINES[0]
+    assert run("build", "--sample", 3, "--backend", "pyarrow").code == 2
 
 
 def test_renamed_columns_are_read_as_the_fields_they_are(run: Run, movie_file: Callable[..., Path]) -> None:

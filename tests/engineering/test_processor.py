@@ -92,6 +92,14 @@ def test_a_wrong_argument_is_a_config_error_that_names_it(arguments):
     assert raised.value.field in arguments
 
 
+def test_a_default_for_tables_that_computes_no_features_leaves_that_to_an_engine(monkeypatch):
+    monkeypatch.setenv("FEATURES_BACKEND", "pyarrow")
+    table = AdvancedTMDBPreProcessor(RECORDS).extract("basic")["basic"]
+    assert type(table).__module__.startswith(ENGINES[0])
+    with pytest.raises(ConfigError, match="pandas, polars"):
+        AdvancedTMDBPreProcessor(RECORDS, backend="pyarrow")
+
+
 def test_movies_may_come_from_anything_that_is_iterated():
     movies = Movies.from_records(RECORDS)
     expected = AdvancedTMDBPreProcessor(RECORDS, backend=ENGINES[0], as_of=AS_OF).extract("basic")["basic"]

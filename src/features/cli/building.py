@@ -153,21 +153,21 @@ class _Order:
 
 def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     """Read, compute, save; the store is opened last, so that nothing is created where that fails."""
-    from features.engineering.engines import engine_named
+    from features.engineering.engines import default_engine, engine_named
     from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
     from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
     from features.store.names import check_name
 
-    backend = cast("Backend | None", order.backend and order.backend.value)
+    backend = cast("Backend", order.backend.value if order.backend else default_engine())
     config = FeatureStoreConfig(order.store, backend=backend, compression=order.compression.value, cache_enabled=False)
-    engine_named(config.frames())
+    engine_named(backend)
     signal.siginterrupt(signal.SIGINT, True)  # polars, once loaded, has a blocked read go on after Ctrl-C
     check_name(order.group, "group")
     refuse_file(order.store)
     movies = order.source.read(progress)
     _require_some(movies, order.source.name, order.on_invalid)
     progress.begin("computing features")
-    processor = AdvancedTMDBPreProcessor(movies, backend=config.frames(), as_of=order.as_of, on_invalid="reject")
+    processor = AdvancedTMDBPreProcessor(movies, backend=backend, as_of=order.as_of, on_invalid="reject")
     tables = processor.extract_all_features()
     artifacts = {
         "state": processor.state.to_json(),
@@ -185,7 +185,7 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
         "version": version,
         "source": order.source.name,
         "as_of": artifacts["as_of"],
-        "backend": config.frames(),
+        "backend": backend,
         "movies": {"read": movies.read, "accepted": movies.table.num_rows, "rejected": movies.rejected.num_rows},
         "rejected": _reasons(movies),
         "tables": sizes,

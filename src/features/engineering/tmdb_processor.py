@@ -11,13 +11,13 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from features.engineering.declarations import by_family
-from features.engineering.engines import engine_named
+from features.engineering.engines import default_engine, engine_named
 from features.engineering.families import default_features
 from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.fitting import FittedState, fit
 from features.engineering.movies import Movies
 from features.errors import ConfigError, NotFoundError
-from features.frames import Frame, backend_of, default_backend
+from features.frames import Frame, backend_of
 
 __all__ = ["AdvancedTMDBPreProcessor", "default_features"]
 
@@ -30,8 +30,8 @@ class AdvancedTMDBPreProcessor:
     Args:
         movies: a list of dicts, ``Movies``, or any dataframe that speaks Arrow (a polars LazyFrame is
             collected).
-        backend: "pandas" or "polars": the engine, and the frames returned. None: a dataframe's own, else the
-            default.
+        backend: "pandas" or "polars": the engine, and the frames returned. None: a dataframe's own, else what
+            ``FEATURES_BACKEND`` names; where that is unset or "pyarrow", pandas if installed, else polars.
         as_of: the day that counts as today, a date or "YYYY-MM-DD". None: the given state's, else today's in
             UTC.
         state: a ``FittedState`` to transform with; None fits on these movies.
@@ -130,9 +130,9 @@ class AdvancedTMDBPreProcessor:
 
 
 def _backend_for(movies: object) -> str:
-    """The backend of a dataframe that has an engine, else the default."""
+    """The backend of a dataframe that has an engine, else the default of engines."""
     own = backend_of(movies)
-    return own if own in ("pandas", "polars") else default_backend()
+    return own if own in ("pandas", "polars") else default_engine()
 
 
 def _typed(movies: Any) -> Movies:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from features.engineering.engines.base import Engine
 from features.errors import ConfigError
-from features.frames import check_backend
+from features.frames import check_backend, default_backend
 
 ENGINES = ("pandas", "polars")
+
+
+def default_engine() -> str:
+    """The default backend where it can compute features, else the first engine that is installed: pyarrow, a good
+    default for what a store gives back, computes none.
+
+    Raises:
+        ConfigError: ``FEATURES_BACKEND`` names no backend.
+        MissingExtraError: the library that it names is not installed.
+    """
+    backend = default_backend()
+    if backend in ENGINES:
+        return backend
+    return next((name for name in ENGINES if importlib.util.find_spec(name)), ENGINES[0])
 
 
 def engine_named(name: object) -> Engine:
