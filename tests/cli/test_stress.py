@@ -84,6 +84,15 @@ def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> No
     assert list(everything_in(tmp_path / "thesis").values()) == [b"once"]
 
 
+def test_a_store_that_cannot_be_made_is_told_before_any_process_is_started(spawn: Run) -> None:
+    Path("file").touch()
+    outcome = spawn("stress", *SMALL, "--store", "file/below")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == spawn("build", "--sample", "2", "--store", "file/below").err
+    assert outcome.err.count("\n") == 1
+    assert "a bug" not in outcome.err
+
+
 @pytest.mark.parametrize("wrong", ["--processes=0", "--threads=x", "--seconds=0", "--seconds=1e9", "--kill=9"])
 def test_wrong_options_are_told_in_one_sentence(run: Run, wrong: str) -> None:
     outcome = run("stress", wrong)

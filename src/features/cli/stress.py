@@ -20,6 +20,7 @@ from features.cli.screen import counted, print_json, print_table, say
 from features.errors import StorageError
 
 if TYPE_CHECKING:
+    from features.store.feature_store import SimpleFeatureStore
     from features.testing.stress.verdict import Verdict
     from features.testing.stress.worker import Plan
 
@@ -57,6 +58,7 @@ def stress(
     from features.testing.stress.worker import Plan
 
     _require_own(store)
+    _opened(store).close()  # a folder that cannot be written is told here, and not by each of the workers
     run = f"{_PREFIX}{secrets.token_hex(4)}"
     with stages(quiet=as_json) as progress, tempfile.TemporaryDirectory() as journals:
         plan = Plan(store, Path(journals), threads, secrets.randbits(32), groups=(f"{run}-1", f"{run}-2"))
@@ -84,9 +86,7 @@ def _require_own(store: Path) -> None:
         return
     foreign = "files that are not a store's"
     if (folder / "catalog.sqlite3").is_file():
-        from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
-
-        with SimpleFeatureStore(FeatureStoreConfig(folder, backend="pyarrow", cache_enabled=False)) as opened:
+        with _opened(store) as opened:
             others = [group for group in opened.list_feature_groups() if not group.startswith(_PREFIX)]
         if not others:
             return
@@ -94,6 +94,12 @@ def _require_own(store: Path) -> None:
     raise StorageError(
         f"{store} holds {foreign}, which this must not touch; name a new folder on the same disk", path=str(store)
     )
+
+
+def _opened(store: Path) -> SimpleFeatureStore[Any]:
+    from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+
+    return SimpleFeatureStore(FeatureStoreConfig(store, backend="pyarrow", cache_enabled=False))
 
 
 def _press(plan: Plan, processes: int, seconds: int, progress: Stages, *, kill: bool) -> int:
