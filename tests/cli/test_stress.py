@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -99,6 +100,21 @@ def test_wrong_options_are_told_in_one_sentence(run: Run, wrong: str) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
     assert not Path("stress").exists()
+
+
+def test_an_interrupt_while_processes_start_is_one_sentence() -> None:
+    with Terminal("stress", "--processes", "3", "--seconds", "600") as terminal:
+        command = psutil.Process(terminal.process.pid)
+        deadline = time.monotonic() + 60
+        while not (servers := [one for one in command.children() if "forkserver" in str(one.cmdline())]):
+            assert time.monotonic() < deadline, terminal.shown
+        time.sleep(0.2)  # the server is at its imports; Ctrl-C at a terminal reaches it as well as us
+        for process in (*servers, command):
+            process.send_signal(signal.SIGINT)
+        assert terminal.ended() in {130, -signal.SIGINT}
+    assert psutil.wait_procs(servers, timeout=60)[1] == []
+    assert "error: interrupted" in terminal.shown
+    assert "Traceback" not in terminal.shown
 
 
 def test_an_interrupt_ends_every_process_and_leaves_the_store_whole(run: Run) -> None:

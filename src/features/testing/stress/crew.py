@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -59,9 +62,10 @@ class Crew:
             name = f"p{next(self._names)}"
             gate, theirs = self._context.Pipe()
             process = self._context.Process(target=work, args=(self._plan, name, theirs))
-            process.start()
+            with _interrupts_later():
+                process.start()
+                self._workers.append(_Worker(name, process, gate))
             theirs.close()
-            self._workers.append(_Worker(name, process, gate))
 
     def open_gate(self) -> None:
         """Let those who wait at the gate go together, once all of them are there.
@@ -131,6 +135,26 @@ class Crew:
         worker.process.close()
         worker.gate.close()
         return code
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Have Ctrl-C wait until the block is left: amid a start it would leave a worker that nobody knows of.
+
+    The signal is blocked too, which the fork server inherits: at a terminal it is sent Ctrl-C as well, and would end
+    amid its imports with a traceback. The tracker of resources is started before, since that unblocks the signal.
+    """
+    resource_tracker.ensure_running()
+    came: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _heard(gate: Connection) -> bool:
