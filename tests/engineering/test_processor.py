@@ -16,7 +16,7 @@ from features.engineering.families import default_features
 from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.movies import Movies, sample_movies
 from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
-from features.errors import ConfigError, InvalidFeatureError, NotFoundError
+from features.errors import ConfigError, InvalidFeatureError, InvalidMoviesError, NotFoundError
 
 AS_OF = dt.date(2024, 2, 29)
 RECORDS = sample_movies(50)
@@ -49,6 +49,8 @@ def test_extract_computes_only_what_is_asked_for(engine):
     assert all(columns_of(some[family]) == columns_of(everything[family]) for family in some)
     with pytest.raises(NotFoundError, match="temporal"):
         processor.extract("tempral")
+    with pytest.raises(ConfigError, match=r"a family is list; .*extract\('basic', 'text'\)"):
+        processor.extract(["basic", "text"])
 
 
 @pytest.mark.skipif("pandas" not in ENGINES, reason="needs pandas")
@@ -98,6 +100,22 @@ def test_a_default_for_tables_that_computes_no_features_leaves_that_to_an_engine
     assert type(table).__module__.startswith(ENGINES[0])
     with pytest.raises(ConfigError, match="pandas, polars"):
         AdvancedTMDBPreProcessor(RECORDS, backend="pyarrow")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_column_is_no_table_of_movies(engine):
+    column = pytest.importorskip(engine).Series([1])
+    for given in (column, pa.chunked_array([[1]])):
+        with pytest.raises(InvalidMoviesError, match=f"movies is {type(given).__name__}; give a list of dicts"):
+            AdvancedTMDBPreProcessor(given, backend=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_frame_without_an_id_is_told_to_rename_the_column(engine):
+    frame = pytest.importorskip(engine).DataFrame({"number": [1], "title": ["Alien"]})
+    for given in (frame, pa.table({"number": [1], "title": ["Alien"]})):
+        with pytest.raises(InvalidMoviesError, match=r"rename the frame's column to 'movie_id'$"):
+            AdvancedTMDBPreProcessor(given, backend=engine)
 
 
 def test_movies_may_come_from_anything_that_is_iterated():

@@ -218,6 +218,9 @@ def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path):
         read_movies(tmp_path / "nothing.csv")
     with pytest.raises(InvalidMoviesError, match="is a directory"):
         read_movies(tmp_path)
+    for source in (None, [ONE]):
+        with pytest.raises(InvalidMoviesError, match=f"source is {type(source).__name__}; give a path or an open"):
+            read_movies(source)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +232,12 @@ def test_wrong_arguments_are_named(tmp_path, arguments):
     with pytest.raises(ConfigError) as raised:
         read_movies(path, **arguments)
     assert raised.value.field in arguments
+
+
+def test_there_are_no_fewer_sample_movies_than_none():
+    assert sample_movies(0) == []
+    with pytest.raises(ConfigError, match="n is -1; it must be at least 0"):
+        sample_movies(-1)
 
 
 def test_sample_movies_are_the_same_everywhere_and_look_real():

@@ -20,6 +20,8 @@ RECORD_ROWS = 1 << 12
 BATCH_ROWS = 1 << 16
 """Rows judged at a time: enough for whole-column work, few enough that a large input never is all Python
 objects."""
+_FRAME = "the frame"
+"""What messages call an input that has no name of its own."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ class FieldNames:
             reason = f"{source} already has a column {taken[0]!r}; drop it, rename it too, or leave {theirs!r} as it is"
         elif missing:
             what = " and ".join("movie_id (or id)" if one == "movie_id" else one for one in missing)
-            hint = "if it stands under another name, say so with rename={'their name': '" + missing[0] + "'}"
+            hint = "if it stands under another name, "
+            if source == _FRAME:
+                hint += f"rename the frame's column to {missing[0]!r}"
+            else:
+                hint += "say so with rename={'their name': '" + missing[0] + "'}"
             reason = f"{source} has no column {what}; it has {_some(names)}: {hint}"
         else:
             return found
@@ -135,18 +141,22 @@ def batches_of_frame(frame: Frame, names: FieldNames) -> Iterator[Batch]:
     """Batches of any frame that speaks Arrow; a polars LazyFrame is collected. ``row`` is the position.
 
     Raises:
-        InvalidMoviesError: no id or title column.
+        InvalidMoviesError: no id or title column, or what speaks Arrow is no table: one column, say.
     """
     if backend_of(frame) == "pandas":
         yield from _batches_of_pandas(frame, names)
         return
     if backend_of(frame) == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()
-    yield from batches_of_arrow(pa.table(frame).to_batches(max_chunksize=BATCH_ROWS), pa.table(frame).schema, names)
+    try:
+        table = pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        raise _not_taken(frame) from None
+    yield from batches_of_arrow(table.to_batches(max_chunksize=BATCH_ROWS), table.schema, names)
 
 
 def batches_of_arrow(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, names: FieldNames, source: str = "the frame"
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, names: FieldNames, source: str = _FRAME
 ) -> Iterator[Batch]:
     """Batches of Arrow record batches of one ``schema``."""
     found = names.present(schema.names, source) if schema.names else {}
@@ -170,7 +180,7 @@ def _coalesced(columns: Sequence[RawColumn]) -> RawColumn:
 
 
 def _batches_of_pandas(frame: Frame, names: FieldNames) -> Iterator[Batch]:
-    found = names.present(list(frame.columns), "the frame") if len(frame.columns) else {}
+    found = names.present(list(frame.columns), _FRAME) if len(frame.columns) else {}
     for start in range(0, len(frame), BATCH_ROWS):
         part = frame.iloc[start : start + BATCH_ROWS]
         columns = {name: _pandas_column(part, ours) for name, ours in found.items() if ours}
@@ -213,7 +223,12 @@ def check_input(movies: object) -> None:
     elif isinstance(movies, Mapping):
         reason = "movies is one mapping; give a list of records"
     elif not isinstance(movies, Iterable):
-        reason = f"movies is {type(movies).__name__}; give a list of dicts, a dataframe or Movies"
+        raise _not_taken(movies)
     else:
         return
     raise InvalidMoviesError(reason, count=0, problems=())
+
+
+def _not_taken(movies: object) -> InvalidMoviesError:
+    reason = f"movies is {type(movies).__name__}; give a list of dicts, a dataframe or Movies"
+    return InvalidMoviesError(reason, count=0, problems=())

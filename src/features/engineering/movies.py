@@ -114,8 +114,9 @@ def read_movies(
 
     Raises:
         SourceNotFoundError: no such file.
-        InvalidMoviesError: a directory, an empty file, a broken one, or one without an id and a title; or CSV or
-            Parquet that already has a column named as ``rename`` would name another.
+        InvalidMoviesError: neither a path nor an open file, a directory, an empty file, a broken one, or one
+            without an id and a title; or CSV or Parquet that already has a column named as ``rename`` would name
+            another.
         ConfigError: an unknown format, or a ``rename`` to no field of a movie.
     """
     return _collected(batches_of_file(source, format, FieldNames(rename)))

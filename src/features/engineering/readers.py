@@ -47,6 +47,8 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
     if given is not None and given not in FORMATS:
         message = f"format is {given!r}; it must be one of {', '.join(FORMATS)}, or None to tell by the file"
         raise ConfigError(message, field="format", value=given)
+    if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
+        raise _not_movies(f"source is {type(source).__name__};", "give a path or an open file")
     where = _named(source)
     with _told_as_movies(where), _opened(source) as stream:
         start = stream.peek(1 << 16)

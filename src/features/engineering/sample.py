@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from features.errors import ConfigError
+
 T = TypeVar("T")
 Draw = Callable[[], float]
 """A number from 0 to below 1. Nothing else is drawn: of Python's generator only this is promised to stay the same."""
@@ -55,7 +57,12 @@ def sample_movies(n: int, *, seed: int = 0) -> list[dict[str, Any]]:
 
     Returns:
         Dicts with every field of a movie; ``genre_ids`` are lists of TMDB's ids, dates "YYYY-MM-DD" or "".
+
+    Raises:
+        ConfigError: ``n`` is negative.
     """
+    if n < 0:
+        raise ConfigError(f"n is {n}; it must be at least 0", field="n", value=n)
     draw = random.Random(seed).random  # noqa: S311 - repeatable on purpose
     movies: list[dict[str, Any]] = []
     movie_id = 0

@@ -105,9 +105,13 @@ class AdvancedTMDBPreProcessor:
 
         Raises:
             NotFoundError: no such family.
+            ConfigError: a family is not named by text, as where all are given in one list.
             InvalidFeatureError: a feature builds something other than what it declares.
         """
         for family in families:
+            if not isinstance(family, str):
+                message = f"a family is {type(family).__name__}; name families one by one: extract('basic', 'text')"
+                raise ConfigError(message, field="families", value=family)
             if family not in self._families:
                 raise NotFoundError.of("family", family, "the processor's features", self._families)
         wanted = {family: self._families[family] for family in families}
