@@ -196,7 +196,14 @@ def test_a_json_record_that_has_both_names_is_read_under_the_renamed_one(tmp_pat
         ("m.json", '"text"', "holds no movies"),
         ("m.json", "[" * 100_000, "not valid JSON"),
         ("m.jsonl", '{"id": 1, "title": "x"}\n{"id"', "not valid JSON at line 2"),
+        ("m.jsonl", '[{"id": 1, "title": "x"}]', "a list of records is format='json'"),
+        ("m.jsonl", '[\n {"id": 1, "title": "x"}\n]', "a list of records is format='json'"),
         ("m.csv", b"id,title\n1,\xff\n", "is not UTF-8"),
+        ("m.csv", b"id,title\n1,\xff\n", "iconv -f LATIN1 -t UTF-8"),
+        ("m", b"id,title\n1,\xff\n", "or name its format with format="),
+        ("m.csv", "movie_id;title;overview\n1;a;b\n", "is separated by ';'; separate its cells by commas"),
+        ("m.csv", "movie_id\ttitle\n1\ta\n", "is separated by '\\t'; separate its cells by commas"),
+        ("m.csv", f"{'n' * 50},b\n1,a\n", f"it has '{'n' * 39}…', 'b'"),
         ("m.csv", "name,year\nx,1999\n", "rename="),
         ("m.csv", "id,title,title\n1,a,b\n", "two columns named 'title'"),
         ("m.txt", "Once upon a time there was no movie.", "rename="),
@@ -211,6 +218,22 @@ def test_a_file_that_is_not_movies_is_one_clear_error(tmp_path, name, content, m
         read_movies(path)
     assert message in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+def test_a_format_that_was_named_is_not_asked_for_again(tmp_path):
+    path = written(tmp_path, "m", b"id,title\n1,\xff\n")
+    with pytest.raises(InvalidMoviesError, match=r"convert it, as with iconv -f LATIN1 -t UTF-8$"):
+        read_movies(path, format="csv")
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    path = written(tmp_path, "m.csv", "id,title\n1,a\n")
+    monkeypatch.setattr(pa, "input_stream", refuse)
+    with pytest.raises(InvalidMoviesError, match=r"m\.csv may not be read by you; check its permissions$"):
+        read_movies(path)
 
 
 def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path):

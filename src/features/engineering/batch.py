@@ -101,7 +101,7 @@ class FieldNames:
 
 
 def _some(names: Sequence[object]) -> str:
-    shown = ", ".join(f"{str(name)[:40]!r}" for name in names[:8])
+    shown = ", ".join(repr(name if len(name) <= 40 else f"{name[:39]}…") for name in map(str, names[:8]))
     return (shown or "no columns") + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

@@ -50,7 +50,7 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
         raise _not_movies(f"source is {type(source).__name__};", "give a path or an open file")
     where = _named(source)
-    with _told_as_movies(where), _opened(source) as stream:
+    with _told_as_movies(where, given or _format_by_ending(source)), _opened(source) as stream:
         start = stream.peek(1 << 16)
         if not start:
             raise _not_movies(where, "is empty")
@@ -70,12 +70,15 @@ def _not_movies(where: str, reason: str) -> InvalidMoviesError:
 
 
 @contextmanager
-def _told_as_movies(where: str) -> Iterator[None]:
-    """Turn what parsers and decompressors raise into one sentence about the file."""
+def _told_as_movies(where: str, named: Format | None) -> Iterator[None]:
+    """Turn what parsers and decompressors raise into one sentence about the file, whose format may be ``named``."""
     try:
         yield
     except UnicodeDecodeError:
-        raise _not_movies(where, "is not UTF-8 text; convert it, or name its format with format=") from None
+        other = "" if named else ", or name its format with format="
+        raise _not_movies(where, f"is not UTF-8 text; convert it, as with iconv -f LATIN1 -t UTF-8{other}") from None
+    except PermissionError:
+        raise _not_movies(where, "may not be read by you; check its permissions") from None
     except (csv.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError) as error:
         if isinstance(error, SourceNotFoundError):
             raise
@@ -211,7 +214,10 @@ def _jsonl_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Ite
     for line, content in enumerate(text, start=1):
         if not content.strip():
             continue
-        for record in _unpaged(_parsed_line(content, line, where)):
+        value = _parsed_line(content, line, where)
+        if isinstance(value, list) and isinstance(next(iter(value), None), dict):
+            raise _json_list(where)
+        for record in _unpaged(value):
             records.append(record)
             rows.append(line)
         if len(rows) >= BATCH_ROWS:
@@ -225,8 +231,14 @@ def _parsed_line(content: str, line: int, where: str) -> object:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
+        if content.lstrip().startswith("["):
+            raise _json_list(where) from None
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise _broken(content, 0, what, where, line=line) from None
+
+
+def _json_list(where: str) -> InvalidMoviesError:
+    return _not_movies(where, "has a list where a line should be one record; a list of records is format='json'")
 
 
 def _csv_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Iterator[Batch]:
@@ -235,6 +247,8 @@ def _csv_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Itera
     reader = csv.reader(text)
     lines = _csv_lines(reader)
     _, header = next(_large_cells(lines, 1), [(0, [])])[0]
+    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
+        raise _not_movies(where, f"is separated by {other!r}; separate its cells by commas")
     header = [name.strip() for name in header]
     found = names.present(header, where)
     at = {field: [header.index(name) for name in ours] for field, ours in found.items() if ours}
