@@ -249,6 +249,26 @@ def test_where_no_record_is_a_movie_nothing_is_stored(
     assert not Path("store").exists()
 
 
+@pytest.mark.parametrize(
+    ("record", "step"),
+    [
+        ({"movie_id": -1, "title": "One"}, "correct them"),
+        ({"movie_id": 1, "title": None}, "correct them"),
+        ({"movie_id": 1, "film": "One"}, "--rename old=new"),
+    ],
+)
+def test_other_names_are_proposed_only_where_a_name_is_not_there(
+    run: Run, movie_file: Callable[..., Path], record: object, step: str
+) -> None:
+    assert run("build", movie_file([record])).err.rstrip().endswith(step)
+
+
+def test_a_list_in_a_file_of_lines_is_told_its_format(run: Run, movie_file: Callable[..., Path]) -> None:
+    path = movie_file([GOOD], "movies.jsonl")
+    assert "--format json" in run("build", path).err
+    assert run("build", path, "--format", "json").code == 0
+
+
 @pytest.mark.parametrize("text", ["[]", '{"results": []}'])
 def test_an_input_without_records_is_an_error(run: Run, movie_file: Callable[..., Path], text: str) -> None:
     outcome = run("build", movie_file(text))
@@ -297,6 +317,8 @@ def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None
         ("--sample", "3", "--on-invalid", "ignore"),
         ("--sample", "3", "--group", "a/b"),
         ("--sample", "3", "--format", "csv"),
+        ("movies.json", "--seed", "3"),
+        ("movies.json", "--seed", "0"),
         ("movies.json", "--rename", "film"),
         ("movies.json", "--rename", "film=titel"),
         ("movies.json", "--rename", "a=title", "--rename", "a=movie_id"),

@@ -48,7 +48,9 @@ def build(
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", min=1, help="N made-up movies instead of a file.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which made-up movies.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Which made-up movies; those of 0 otherwise.")
+    ] = None,
     form: Annotated[
         MovieFormat | None, typer.Option("--format", help="What MOVIES is; told by its ending or content otherwise.")
     ] = None,
@@ -98,7 +100,7 @@ class _Source:
 
     movies: str | None
     sample: int | None
-    seed: int
+    seed: int | None
     form: MovieFormat | None
     rename: dict[str, str]
 
@@ -107,6 +109,8 @@ class _Source:
             raise typer.BadParameter("name a file, - for stdin, or --sample N: one of them", param_hint="MOVIES")
         if self.movies == "":
             raise typer.BadParameter("it is empty; name a file, or - for stdin", param_hint="MOVIES")
+        if self.sample is None and self.seed is not None:
+            raise typer.BadParameter("it is for --sample", param_hint="--seed")
         if self.sample is not None and (self.form or self.rename):
             raise typer.BadParameter("--format and --rename are for files", param_hint="--sample")
 
@@ -114,7 +118,7 @@ class _Source:
     def name(self) -> str:
         """What to call it."""
         if self.sample is not None:
-            return f"sample of {self.sample}, seed {self.seed}"
+            return f"sample of {self.sample}, seed {self.seed or 0}"
         return "stdin" if self.movies == "-" else str(self.movies)
 
     def read(self, progress: Stages) -> Movies:
@@ -123,7 +127,7 @@ class _Source:
 
         if self.sample is not None:
             progress.begin("making movies up")
-            return Movies.from_records(sample_movies(self.sample, seed=self.seed))
+            return Movies.from_records(sample_movies(self.sample, seed=self.seed or 0))
         form = cast("Format | None", self.form and self.form.value)
         if self.movies == "-":
             progress.begin("reading movies")
@@ -202,12 +206,20 @@ def _require_some(movies: Movies, source: str, on_invalid: OnInvalid) -> None:
         return
     refused = _reasons(movies)
     worst = "; ".join(f"{one['field']} {one['reason']}" for one in refused[:3])
+    step = (
+        "if fields have other names there, say so with --rename old=new" if _lacks_a_field(movies) else "correct them"
+    )
     raise InvalidMoviesError(
-        f"none of the {movies.read:,} records of {source} is a movie ({worst}), so nothing was stored; "
-        "if fields have other names there, say so with --rename old=new",
+        f"none of the {movies.read:,} records of {source} is a movie ({worst}), so nothing was stored; {step}",
         count=movies.rejected.num_rows,
         problems=(),
     )
+
+
+def _lacks_a_field(movies: Movies) -> bool:
+    """Whether the first refused record has no such name as the field that it was refused for."""
+    first = movies.rejected.slice(0, 1).to_pylist()[0]
+    return first["reason"] == "is missing" and f'"{first["field"]}"' not in first["record"]
 
 
 def _reasons(movies: Movies) -> list[dict[str, Any]]:
