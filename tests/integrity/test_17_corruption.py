@@ -144,6 +144,18 @@ def test_a_damaged_catalog_is_never_believed(damage: Damage) -> None:
         count("corruptions")
 
 
+def test_a_damaged_header_of_the_catalog_is_never_believed() -> None:
+    """One bit of each of the hundred bytes by which SQLite knows its own."""
+    for position in range(100):
+        with placed(filled()) as place:
+            catalog = place / "store" / "catalog.sqlite3"
+            content = bytearray(catalog.read_bytes())
+            content[position] ^= 1
+            catalog.write_bytes(content)
+            assert_nothing_is_silent(place, f"byte {position} of the header")
+        count("corruptions")
+
+
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=lambda damage: damage.__name__)
 def test_a_damaged_file_is_never_data(damage: Damage) -> None:
     for seed in range(FILES):

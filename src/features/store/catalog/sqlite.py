@@ -22,8 +22,9 @@ from features.store.storage.refusal import told
 from features.store.waiting import STANDARD, Waiting
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_NOT_OURS = ("Could not decode to UTF-8", "no such ")
-"""How errors begin for text that nobody can have written, and for tables and columns that we made and are not there."""
+_NOT_OURS = ("Could not decode to UTF-8", "no such ", "unsupported file format")
+"""How errors begin for text that nobody can have written, for tables and columns that we made and are not there, and
+for a database that claims to be of a later kind than any that SQLite ever wrote."""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 _PAUSE = (0.0002, 0.001)
