@@ -216,13 +216,13 @@ def check_input(movies: object) -> None:
     """Refuse what is neither records nor a frame, with the next step.
 
     Raises:
-        InvalidMoviesError: one record, text or a path, or nothing that can be iterated.
+        InvalidMoviesError: one record, text or a path, one column, or nothing that can be iterated.
     """
     if isinstance(movies, (str, bytes)) or hasattr(movies, "__fspath__"):
         reason = "movies is text or a path; read a file with read_movies(path) first"
     elif isinstance(movies, Mapping):
         reason = "movies is one mapping; give a list of records"
-    elif not isinstance(movies, Iterable):
+    elif not isinstance(movies, Iterable) or hasattr(movies, "to_frame"):  # one column; before pandas 3 not Arrow's
         raise _not_taken(movies)
     else:
         return
