@@ -25,15 +25,14 @@ MUTANTS = (
         "features.store.cache",
         before="""            with self._lock:
                 del self._loading[key]
-            mine.error = error
-""",
-        after="            mine.error = error\n",
+            mine.stopped""",
+        after="            mine.stopped",
         killed_by="tests/store/test_cache.py::test_a_failed_load_is_not_kept",
     ),
     Mutant(
         "tell-only-one-thread-of-a-failed-load",
         "features.store.cache",
-        before="            mine.error = error\n",
+        before="            mine.error = error if isinstance(error, Exception) else None\n",
         after="",
         killed_by=f"{_THREE}[a file is read by two while it is dropped]",
     ),

@@ -19,13 +19,13 @@ MUTANTS = (
     Mutant(
         "check-the-expected-version-before-the-transaction",
         "features.store.catalog.sql",
-        before="        return self._queue.commit(change)\n",
+        before="        return self._queue.commit(change, self._commit_together)\n",
         after="""        from dataclasses import replace
 
         latest = self.groups().get(change.group, 0)
         if change.expected_version not in (None, latest):
             committing._check_expectation(change, latest)
-        return self._queue.commit(replace(change, expected_version=None))
+        return self._queue.commit(replace(change, expected_version=None), self._commit_together)
 """,
         killed_by=f"{_SAVERS}[two processes]",
     ),
