@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
 from decimal import Decimal
 
+import numpy as np
 import oracle
 import pytest
 from frames_compared import ENGINES, columns_of
 from hypothesis import example, given
+from hypothesis import strategies as st
 from movie_strategies import junk, records
 
 from features.engineering.movies import Movies, sample_movies
@@ -93,11 +97,13 @@ def test_an_id_is_taken_by_the_first_valid_record_that_has_it():
     assert [(one["row"], one["movie_id"], one["field"]) for one in told] == [(0, 7, "title"), (2, 7, "movie_id")]
 
 
-def test_an_id_is_taken_across_batches(monkeypatch):
-    monkeypatch.setattr("features.engineering.batch.RECORD_ROWS", 2)
-    movies = Movies.from_records({"movie_id": number, "title": "x"} for number in [5, 3, 4, 3, 5, 6, 1, 6])
-    assert movies.table["movie_id"].to_pylist() == [5, 3, 4, 6, 1]
-    assert movies.rejected["row"].to_pylist() == [3, 4, 7]
+@given(st.integers(1, 40).flatmap(lambda highest: st.lists(st.integers(0, highest), max_size=60)))
+def test_an_id_is_taken_across_batches(ids):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features.engineering.batch.RECORD_ROWS", 3)
+        movies = Movies.from_records({"movie_id": number, "title": "x"} for number in ids)
+    assert movies.table["movie_id"].to_pylist() == list(dict.fromkeys(ids))
+    assert movies.rejected["row"].to_pylist() == [row for row, number in enumerate(ids) if number in ids[:row]]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -134,7 +140,29 @@ def test_a_record_that_holds_itself_is_told_once():
 )
 def test_characters_are_told_as_they_are_where_they_can_be(text, spelled):
     (told,) = Movies.from_records([{"title": text}]).rejected["record"].to_pylist()
-    assert told == f'{{"title": {spelled}}}'
+    assert told == f'{{"title":{spelled}}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [
+        (None, "null"),
+        ("null", '"null"'),
+        ([None, math.nan], '[null,"nan"]'),
+        ({"a": -math.inf}, '{"a":"-inf"}'),
+        (2**64, "18446744073709551616"),
+        (np.float64(0.5), "0.5"),
+        (np.array([1, 2]), "[1,2]"),
+        (Decimal("1.10"), '"1.10"'),
+        (dt.datetime(2020, 1, 2, 3, 4), '"2020-01-02 03:04:00"'),  # noqa: DTZ001 - as people's records have it
+        (b"\xff", '"\\u00ff"'),
+        ({1: {2}}, '{"1":[2]}'),
+        (object(), '"<object>"'),
+    ],
+)
+def test_what_json_cannot_say_is_told_as_text(value, spelled):
+    (told,) = Movies.from_records([{"other": value}]).rejected["record"].to_pylist()
+    assert told == f'{{"other":{spelled}}}'
 
 
 @pytest.mark.parametrize("engine", ENGINES)

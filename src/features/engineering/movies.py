@@ -197,20 +197,31 @@ def _plain(value: Any) -> Any:
 
 
 class _SeenIds:
-    """The ids accepted so far, kept sorted."""
+    """The ids accepted so far, in sorted runs, each at least twice as long as the next: few to search, cheap to
+    merge."""
 
     def __init__(self) -> None:
-        self._ids: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._runs: list[npt.NDArray[np.int64]] = []
 
     def again(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of ``ids`` stood earlier, here or in a batch before. All of them count as seen from now
         on."""
         order = np.argsort(ids, kind="stable")  # stable: of equal ids the first in the input comes first
         ranked = ids[order]
-        repeated = np.zeros(len(ids), dtype=bool)
-        repeated[order[1:]] = ranked[1:] == ranked[:-1]
-        found = np.searchsorted(self._ids, ids)
-        known = found < len(self._ids)
-        repeated[known] |= self._ids[found[known]] == ids[known]
-        self._ids = np.sort(np.concatenate([self._ids, ids[~repeated]]), kind="stable")
+        known = np.zeros(len(ids), dtype=bool)
+        known[1:] = ranked[1:] == ranked[:-1]
+        for run in self._runs:
+            found = np.searchsorted(run, ranked)
+            found[found == len(run)] = 0
+            known |= run[found] == ranked
+        self._add(ranked[~known])
+        repeated = np.empty_like(known)
+        repeated[order] = known
         return repeated
+
+    def _add(self, run: npt.NDArray[np.int64]) -> None:
+        if not len(run):
+            return
+        while self._runs and len(self._runs[-1]) < 2 * len(run):
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
+        self._runs.append(run)
