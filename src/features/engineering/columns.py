@@ -172,7 +172,10 @@ def _arrow_dates(column: pa.Array) -> pa.Array | None:
         column = column if column.type.tz is None else pc.local_timestamp(column)
     elif not pa.types.is_date(column.type):
         return None
-    days = column.cast(pa.date32(), safe=False)
+    return _possible_days(column.cast(pa.date32(), safe=False))
+
+
+def _possible_days(days: pa.Array) -> pa.Array:
     number = days.cast(pa.int32())
     possible = pc.and_(pc.greater_equal(number, _FIRST_DAY), pc.less_equal(number, _LAST_DAY))
     return pc.if_else(possible, days, pa.scalar(None, pa.date32()))
@@ -256,6 +259,10 @@ def _blank(texts: pa.Array) -> Problems:
 def parse_dates(column: pa.Array) -> pa.Array:
     """A text column as date32, null for anything but "YYYY-MM-DD" with a real day in the years 1 to 9999."""
     exact = pc.equal(pc.binary_length(column), 10)
+    try:
+        return _possible_days(pc.if_else(exact, column, pa.scalar(None, column.type)).cast(pa.date32()))
+    except pa.ArrowInvalid:
+        pass  # Arrow says that one is no date, and not which: all are looked at
     days = np.zeros(len(column), dtype=np.int32)
     good = np.array(pc.fill_null(exact, False))
     spelled, _ = text_bytes(column.filter(exact))
