@@ -10,34 +10,32 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import orjson
 
 _DEPTH = 20
 """Deeper than any real record; what nests further is described, not written."""
 _LONGEST_INTEGER = 4_000  # bits: Python refuses to spell integers of more than 4,300 digits
-
-# Twice as fast as the readable form, which is made only of what holds more than ASCII. A record that holds itself ends
-# in RecursionError soon enough without its containers being followed.
-_ASCII = json.JSONEncoder(allow_nan=False, check_circular=False)
-_READABLE = json.JSONEncoder(allow_nan=False, check_circular=False, ensure_ascii=False)
+_AS_OURS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def record_json(record: object) -> str:
     """Valid JSON for any object: what JSON cannot say (NaN, dates, bytes, other classes) is said as text."""
     try:
-        text = _ASCII.encode(record)
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps(_plain(record, ()), allow_nan=False)
-    return _readable(record, text) if "\\u" in text else text
+        text = orjson.dumps(record, option=_AS_OURS)  # ten times as fast as what takes anything
+    except orjson.JSONEncodeError:
+        text = b""
+    if text and (b"null" not in text or _is_finite(record)):  # orjson says null for NaN
+        return text.decode()
+    return json.dumps(_plain(record, ()), allow_nan=False, separators=(",", ":"))
 
 
-def _readable(record: object, escaped: str) -> str:
-    """The record with its characters as they are, where they can be encoded: lone surrogates stay escaped."""
-    text = _READABLE.encode(record)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return escaped
-    return text
+def _is_finite(value: Any) -> bool:
+    """Whether no number in a value that orjson took is NaN or infinite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(_is_finite, value))
 
 
 def _plain(value: Any, holders: tuple[int, ...]) -> Any:
