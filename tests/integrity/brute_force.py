@@ -24,18 +24,24 @@ def _true_to_the_clock(order: Sequence[Event]) -> bool:
 
 def _replays(order: Sequence[Event]) -> bool:
     versions: list[dict[str, str]] = [{}]
-    return all(_step(event, versions) for event in order)
+    dropped: set[int] = set()
+    return all(_step(event, versions, dropped) for event in order)
 
 
-def _step(event: Event, versions: list[dict[str, str]]) -> bool:
+def _step(event: Event, versions: list[dict[str, str]], dropped: set[int]) -> bool:
     """Do one operation; whether its outcome is the one that was told."""
     latest = len(versions) - 1
     if event.kind == "conflict":
         return latest != event.expected
+    if event.kind != "missing" and event.at in dropped:
+        return False
+    at = latest if event.at is None else event.at
     if event.kind == "missing":
-        return event.at is not None or latest == 0 or any(name not in versions[-1] for name in event.asked or ())
+        if not 0 < at <= latest or any(name not in versions[at] for name in event.asked or ()):
+            return True
+        dropped.add(at)
+        return at < latest
     if event.kind == "load":
-        at = latest if event.at is None else event.at
         if not 0 < at <= latest or event.version not in (None, at):
             return False
         names = versions[at] if event.asked is None else event.asked

@@ -22,9 +22,11 @@ KINDS = ("save", "save", "delete", "rollback", "load", "load", "load version", "
 def true_histories(draw: st.DrawFn) -> list[Event]:
     """Operations done one after another, each stretched around its moment; some never returned."""
     versions: list[dict[str, str]] = [{}]
+    kept = 1
     events = []
     for place in range(draw(st.integers(1, 6))):
-        told = draw(outcomes(versions, f"w{place}"))
+        kept = draw(st.integers(kept, max(kept, len(versions) - 1)))  # a collection drops all before
+        told = draw(outcomes(versions, kept, f"w{place}"))
         before, after = draw(st.integers(0, 5)), draw(st.integers(0, 5))
         lost = told.writes and draw(st.integers(0, 4)) == 0
         session = draw(st.sampled_from(["s", "t"]))
@@ -34,8 +36,9 @@ def true_histories(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
-def outcomes(draw: st.DrawFn, versions: list[dict[str, str]], write_id: str) -> Event:
-    """One operation on the store as it is, with its true outcome; a write adds its version."""
+def outcomes(draw: st.DrawFn, versions: list[dict[str, str]], kept: int, write_id: str) -> Event:
+    """One operation on the store as it is, with its true outcome; a write adds its version. Those before ``kept`` are
+    gone."""
     latest, now = len(versions) - 1, versions[-1]
     kind = draw(st.sampled_from(KINDS))
     told = Event("s", "g", "save", 0)
@@ -50,6 +53,8 @@ def outcomes(draw: st.DrawFn, versions: list[dict[str, str]], write_id: str) -> 
         return replace(told, kind="delete", version=latest + 1, asked=(gone,))
     if kind == "rollback":
         old = draw(st.integers(1, latest))
+        if old < kept:
+            return replace(told, kind="missing", at=old)
         versions.append(versions[old])
         return replace(told, kind="rollback", version=latest + 1, at=old)
     if kind == "conflict":
@@ -59,7 +64,7 @@ def outcomes(draw: st.DrawFn, versions: list[dict[str, str]], write_id: str) -> 
     old = draw(st.integers(1, latest)) if kind == "load version" else None
     content = versions[latest if old is None else old]
     asked = draw(WANTED)
-    if asked is not None and not content.keys() >= set(asked):
+    if (old is not None and old < kept) or not content.keys() >= set(asked or ()):
         return replace(told, kind="missing", asked=asked, at=old)
     seen = content if asked is None else {name: content[name] for name in asked}
     known = draw(st.sampled_from([None, latest if old is None else old]))
@@ -132,6 +137,19 @@ FOUND = {
     "versions: 1 was made by two": [save("s", 0, 1, 1), save("s", 2, 3, 1)],
     "unjustified refusal: conflict": [save("s", 0, 1, 1), Event("t", "g", "conflict", 2, 3, expected=1)],
     "unjustified refusal: missing": [save("s", 0, 1, 1), Event("t", "g", "missing", 2, 3, asked=("a",))],
+    "unjustified refusal: missing version 1": [save("s", 0, 1, 1), Event("t", "g", "missing", 2, 3, at=1)],
+    "lost and found: load": [
+        save("s", 0, 1, 1),
+        save("s", 2, 3, 2),
+        Event("t", "g", "missing", 4, 5, at=1),
+        load("t", 6, 7, 1, at=1),
+    ],
+    "lost and found: rollback": [
+        save("s", 0, 1, 1),
+        save("s", 2, 3, 2),
+        Event("t", "g", "missing", 4, 5, at=1),
+        Event("t", "g", "rollback", 6, 7, 3, at=1),
+    ],
     "deleted what was not there": [save("s", 0, 1, 1), Event("s", "g", "delete", 2, 3, 2, asked=("b",))],
     "rolled back to what was not there": [save("s", 0, 1, 1), Event("s", "g", "rollback", 2, 3, 2, at=2)],
 }
@@ -148,6 +166,13 @@ def test_a_save_that_never_returned_may_count_or_not() -> None:
     assert violations([before, save("s", 2, None, 2), unseen, load("t", 5, 6, 2)]) == []
     assert violations([before, save("s", 2, None, None), unseen]) == []
     assert violations([before, save("s", 2, None, None), seen]) != []
+
+
+def test_a_version_may_be_read_beside_its_collection_and_be_refused_before_it_is_made() -> None:
+    two = [save("s", 0, 1, 1), save("s", 2, 3, 2)]
+    refused = Event("t", "g", "missing", 4, 6, at=1)
+    assert violations([*two, refused, load("t", 5, 7, 1, at=1)]) == []
+    assert violations([save("s", 0, 2, 1), Event("t", "g", "missing", 1, 3, at=1), load("t", 4, 5, 1, at=1)]) == []
 
 
 def test_groups_are_apart() -> None:

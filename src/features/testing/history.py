@@ -146,12 +146,19 @@ class _Contents:
         return self._next(event.asked, _frozen(event.tables), floor)
 
     def _least_with_old(self, event: Event, floor: int) -> int | None:
-        """An old version may be read at any time from its commit on, and may be gone once a collection dropped it."""
+        """An old version may be read at any time from its commit on, until a collection drops it, which spares the
+        latest."""
         at = event.at or 0
         if event.kind == "missing":
-            return floor
+            return self._within(max(floor, at + 1)) if self.tells_of_a_collection(event, floor) else floor
         same = at in self._index(event.asked).get(_frozen(event.tables), ())
         return max(floor, at) if same and event.version in (None, at) else None
+
+    def tells_of_a_collection(self, event: Event, floor: int) -> bool:
+        """Whether a version was refused that had been made, and with the tables asked for: it must have been
+        dropped."""
+        there = event.kind == "missing" and event.at is not None and 0 < event.at <= floor
+        return there and self._contents[event.at or 0].keys() >= set(event.asked or ())
 
     def _next(self, asked: tuple[str, ...] | None, seen: object, floor: int) -> int | None:
         versions = self._index(asked).get(seen, [])
@@ -181,14 +188,22 @@ def _out_of_order(events: Sequence[Event], contents: _Contents) -> Iterator[str]
     moments += [(event.end, 1, place) for place, event in enumerate(events) if event.end is not None]
     seen: dict[int, int] = {}
     ended: dict[str | None, tuple[int, Event | None]] = {}
+    dropped: dict[int, Event] = {}
+    telling: set[int] = set()
     for _, over, place in sorted(moments):
         event = events[place]
         if over:
             for whose in (None, event.session):
                 if seen.get(place, -1) > ended.get(whose, (-1, None))[0]:
                     ended[whose] = seen[place], event
+            if place in telling:
+                dropped.setdefault(event.at or 0, event)
             continue
         floor, newest = ended.get(None, (0, None))
+        if contents.tells_of_a_collection(event, floor):
+            telling.add(place)
+        elif event.at in dropped and event.kind != "missing" and (event.version if event.writes else event.end):
+            yield f"lost and found: {event} after {dropped[event.at or 0]}"
         if event.writes:
             if event.version is None:
                 continue
