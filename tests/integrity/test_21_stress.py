@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sqlite3
 import time
 from collections.abc import Callable
@@ -55,6 +56,20 @@ def test_a_worker_that_ends_by_itself_is_noticed(plan: Plan) -> None:
         crew.hire(1)
         with pytest.raises(CrewError, match="did not open the store"):
             crew.open_gate()
+
+
+@pytest.mark.parametrize("word", [Crew.open_gate, Crew.dismiss])
+def test_a_worker_that_ended_before_it_was_told_something_is_noticed(plan: Plan, word: Callable[[Crew], None]) -> None:
+    with Crew(plan) as crew:
+        crew.hire(2)
+        if word is Crew.dismiss:
+            crew.open_gate()
+        first, _ = sorted(multiprocessing.active_children(), key=lambda child: child.name)
+        first.kill()
+        first.join()
+        with pytest.raises(CrewError, match=r"exit code (is )?-9"):
+            word(crew)
+    assert multiprocessing.active_children() == []
 
 
 def do_steps(plan: Plan, number: int = 60) -> None:

@@ -71,14 +71,14 @@ class Crew:
         """Let those who wait at the gate go together, once all of them are there.
 
         Raises:
-            CrewError: one did not get that far.
+            CrewError: one did not get that far, or ended by itself.
         """
         waiting = [worker for worker in self._workers if not worker.working]
         for worker in waiting:
             if not worker.gate.poll(PATIENCE) or not _heard(worker.gate):
                 raise CrewError(f"worker {worker.name} did not open the store; its exit code is {self._end(worker)}")
         for worker in waiting:
-            worker.gate.send("go")
+            self._tell(worker, "go")
             worker.working = True
 
     def watch(self, seconds: float) -> None:
@@ -109,8 +109,8 @@ class Crew:
         Raises:
             CrewError: one hangs, or failed.
         """
-        for worker in self._workers:
-            worker.gate.send("stop")
+        for worker in tuple(self._workers):
+            self._tell(worker, "stop")
         for worker in tuple(self._workers):
             worker.process.join(PATIENCE)
             code = self._end(worker)
@@ -123,8 +123,17 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for worker in self._workers:
+            worker.process.kill()  # all at once, whatever becomes of reaping them
         for worker in tuple(self._workers):
             self._end(worker)
+
+    def _tell(self, worker: _Worker, word: str) -> None:
+        try:
+            worker.gate.send(word)
+        except (BrokenPipeError, ConnectionResetError):
+            code = self._end(worker)
+            raise CrewError(f"worker {worker.name} ended by itself with exit code {code}") from None
 
     def _end(self, worker: _Worker) -> int | None:
         """Kill it where it lives, reap it, forget it; its exit code."""
@@ -132,7 +141,8 @@ class Crew:
         worker.process.kill()
         worker.process.join(PATIENCE)
         code = worker.process.exitcode
-        worker.process.close()
+        if code is not None:  # else it is stuck in the kernel, on a disk that does not answer
+            worker.process.close()
         worker.gate.close()
         return code
 
