@@ -113,6 +113,26 @@ def test_early_timeouts_are_choices() -> None:
     assert outcomes == {(True, True), (True, False), (False, True)}
 
 
+def test_a_schedule_with_early_timeouts_is_replayed_with_them() -> None:
+    def run(scheduler: Scheduler) -> None:
+        lock = scheduler.lock()
+
+        def work() -> None:
+            assert lock.acquire(timeout=30), "waited too long"
+            scheduler.point("held")
+            lock.release()
+
+        for task in scheduler.run([work, work]):
+            if task.error is not None:
+                raise task.error
+
+    with pytest.raises(AssertionError, match="waited too long") as found:
+        exhaustive(run, preemptions=2, early_timeouts=True)
+    printed = found.value.__notes__[0].splitlines()[-1]
+    with pytest.raises(AssertionError, match="waited too long"):
+        run(eval(printed, {"Scheduler": Scheduler, "replay": replay}))
+
+
 def test_a_killed_process_does_nothing_more() -> None:
     scheduler = Scheduler(replay("1 0 1"))
     seen: list[str] = []

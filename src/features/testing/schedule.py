@@ -149,7 +149,10 @@ class Scheduler(Waiting):
                 lines.append((number, []))
             lines[-1][1].append(label)
         told = "\n".join(f"  task {number}: {' '.join(labels)}" for number, labels in lines)
-        return f'schedule:\n{told}\nreplay("{self.line()}")'
+        again = f'replay("{self.line()}")'
+        if self._early_timeouts:  # there is more to choose from, so the same choices mean another schedule without
+            again = f"Scheduler({again}, early_timeouts=True)"
+        return f"schedule:\n{told}\n{again}"
 
     def line(self) -> str:
         """The choices made, for ``replay``; zeros at the end go without saying."""
