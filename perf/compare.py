@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from comparing import Change, Key, Measured, changes, gathered, measurements_of  # first: it finds a clone's src
+from measuring import came_to_its_end
 from revisions import BRANCH, HERE, run_on, sources_at
 
 SCRIPTS = ("feature_generation", "store_throughput", "cache_effect")
@@ -100,7 +101,7 @@ def measured(sources: Path, script: str, words: Sequence[str]) -> dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="perf-") as folder:
         target = Path(folder) / "report.json"
         done = run_on(sources, [str(HERE / f"{script}.py"), *words, "--json", str(target)])
-        if not target.is_file():
+        if not (came_to_its_end(done.returncode) and target.is_file()):
             raise SystemExit(f"{script}.py broke on {sources}:\n{done.stderr}")
         return dict(json.loads(target.read_text(encoding="utf-8")))
 

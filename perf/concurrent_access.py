@@ -9,13 +9,15 @@ Afterwards every version is read again by a new store: each acknowledged save mu
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from measuring import Report, Settings, milliseconds, settings_from  # first: it finds a clone's src
 from tables import equal, table
@@ -111,7 +113,18 @@ def one_folder(report: Report, settings: Settings, folder: Path, rounds: int, pr
 def run(pool: Executor, workers: int, job: Callable[[int], Outcome]) -> list[Outcome]:
     """Let all workers do ``job`` at the same time."""
     futures = [pool.submit(job, worker) for worker in range(workers)]
-    return [future.result(timeout=PATIENCE_SECONDS) for future in futures]
+    if hanging := wait(futures, timeout=PATIENCE_SECONDS).not_done:
+        give_up(f"{len(hanging)} of {workers} workers had not ended after {PATIENCE_SECONDS} seconds")
+    return [future.result() for future in futures]
+
+
+def give_up(why: str) -> NoReturn:
+    """End at once: whoever leaves a pool, by an error too, waits for those who hang."""
+    print(f"BROKE  {why}", file=sys.stderr)
+    for process in multiprocessing.active_children():
+        process.kill()
+    sys.stdout.flush()
+    os._exit(2)
 
 
 # --- one worker -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import platform
 import shutil
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -40,6 +41,9 @@ SCHEMA = 1
 """Version of the JSON that ``--json`` writes; README.md documents it."""
 
 MB = 1 << 20
+
+SCRIPT_SECONDS = 3600
+"""A script that has not ended by then hangs: the longest takes minutes."""
 
 Relation: TypeAlias = Literal[">=", ">", "<", "=="]
 _LIBRARIES = ("numpy", "pandas", "polars", "pyarrow", "SQLAlchemy", "xxhash", "psutil")
@@ -383,6 +387,23 @@ def wait_until(condition: Callable[[], bool], *, at_most_seconds: float) -> bool
             return False
         time.sleep(0.005)
     return True
+
+
+# --- scripts as processes -------------------------------------------------------------------------------------------
+
+
+def ran(words: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
+    """What became of a script's process. One that hangs is killed, and says so."""
+    try:
+        return subprocess.run(words, text=True, check=False, timeout=SCRIPT_SECONDS, **how)  # noqa: S603 - our own
+    except subprocess.TimeoutExpired:
+        said = f"killed, as it had not ended after {SCRIPT_SECONDS:,} seconds\n"
+        return subprocess.CompletedProcess(words, -9, "", said)
+
+
+def came_to_its_end(exit_code: int) -> bool:
+    """Whether a script did: 1 is that of one whose criteria fail."""
+    return exit_code in (0, 1)
 
 
 # --- the environment ------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import MB
+from measuring import MB, came_to_its_end, ran
 from own_frames import as_table, tables
 from workloads import ROUNDS, WORKLOADS
 
@@ -126,7 +126,9 @@ def take(profile: Profile, given: argparse.Namespace) -> None:
     """Trace one process, and make the reports. Leftovers of an earlier run go first."""
     for ending in profile.files:
         profile.path(ending).unlink(missing_ok=True)
-    trace_script(profile, given) if profile.is_script else trace_workload(profile, given)
+    traced = trace_script(profile, given) if profile.is_script else trace_workload(profile, given)
+    if not came_to_its_end(traced.returncode):
+        profile.path(".bin").unlink(missing_ok=True)  # it lacks what would have come
     if not profile.path(".bin").is_file():
         return
     capture = str(profile.path(".bin"))
@@ -135,10 +137,10 @@ def take(profile: Profile, given: argparse.Namespace) -> None:
             pool.submit(memray, words)
         summary = pool.submit(memray, ["summary", "--max-rows", "40", capture])
     own = tables(profile.path(".bin"), rounds=None if profile.is_script else ROUNDS)
-    profile.path(".summary.txt").write_text(f"{own}\n\n{summary.result()}", encoding="utf-8")
+    profile.path(".summary.txt").write_text(f"{own}\n\n{summary.result().stdout}", encoding="utf-8")
 
 
-def trace_script(profile: Profile, given: argparse.Namespace) -> None:
+def trace_script(profile: Profile, given: argparse.Namespace) -> subprocess.CompletedProcess[str]:
     """Run a whole script under memray."""
     words = ["run", "--quiet", "--compress-on-exit", "--output", str(profile.path(".bin"))]
     words += ["--native"] if given.native else []
@@ -146,15 +148,15 @@ def trace_script(profile: Profile, given: argparse.Namespace) -> None:
     words += ["--backend", given.backend] if given.backend else []
     words += ["--quick"] if given.quick else []
     words += ["--seconds", f"{given.seconds:g}"] if profile.name == "stability" else []
-    memray(words)
+    return memray(words)
 
 
-def trace_workload(profile: Profile, given: argparse.Namespace) -> None:
+def trace_workload(profile: Profile, given: argparse.Namespace) -> subprocess.CompletedProcess[str]:
     """Let a hot path trace its own rounds."""
     words = [str(HERE / "workloads.py"), profile.name, "--capture", str(profile.path(".bin"))]
     words += ["--backend", given.backend] if given.backend else []
     native = sys.platform == "linux" and profile.name in NATIVE if given.native is None else given.native
-    call([*words, "--native"] if native else words)
+    return call([*words, "--native"] if native else words)
 
 
 def report_commands(profile: Profile) -> list[list[str]]:
@@ -169,22 +171,22 @@ def report_commands(profile: Profile) -> list[list[str]]:
     return [*flamegraphs, stats]
 
 
-def memray(words: Sequence[str]) -> str:
-    """What a memray command printed."""
+def memray(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a memray command."""
     return call(["-m", "memray", *words])
 
 
-def call(words: Sequence[str]) -> str:
-    """What a Python process printed. Whether it did its work is seen in its file, not in its exit code.
+def call(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a Python process. Whether it did its work is seen in its file, not in its exit code.
 
     A script exits with 1 where a criterion fails, which one that is slowed down by tracing may well do.
     """
     # Arrow's own allocator reserves a gigabyte at once, and memray would see no more of it; malloc it can follow.
     settings = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=settings, check=False)  # noqa: S603
-    if ran.stderr:
-        print(ran.stderr, file=sys.stderr)
-    return ran.stdout
+    done = ran([sys.executable, *words], capture_output=True, env=settings)
+    if done.stderr:
+        print(done.stderr, file=sys.stderr)
+    return done
 
 
 if __name__ == "__main__":

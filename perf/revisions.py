@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from measuring import ran
+
 HERE = Path(__file__).resolve().parent
 BRANCH = HERE.parent / "src"
 """The sources as they are now, changes that are not committed included."""
@@ -48,11 +50,4 @@ def git(*words: str) -> str:
 def run_on(sources: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run this Python with the library from ``sources``, whatever is installed."""
     path = os.pathsep.join(filter(None, [str(sources), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(  # noqa: S603 - our own scripts
-        [sys.executable, *words],
-        env={**os.environ, "PYTHONPATH": path},
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return ran([sys.executable, *words], env={**os.environ, "PYTHONPATH": path}, cwd=HERE, capture_output=True)

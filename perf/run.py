@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from measuring import environment  # first: it finds a clone's src
-from page.drawing import page_of
+from measuring import came_to_its_end, environment, ran  # first: it finds a clone's src
+from page.drawing import broke, page_of
 from page.readme import with_figures
 
 HERE = Path(__file__).resolve().parent
@@ -108,7 +108,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
         "quick": given.quick,
         "revision": revision(),
         "environment": dict(surroundings),
-        "passed": all(verdict(run) == "PASS" for run in runs if run["report"] is None or run["holds"] == "criteria"),
+        "passed": all(verdict(run) == "PASS" for run in runs if broke(run) or run["holds"] == "criteria"),
         "runs": runs,
     }
 
@@ -124,8 +124,9 @@ def measure(script: Script, given: argparse.Namespace) -> dict[str, Any]:
     command += ["--store", str(given.store)] if given.store else []
     print(f"\n$ {' '.join(['python', f'perf/{script.name}.py', *words])}", flush=True)
     start = time.monotonic()
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own scripts
-    report = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else None
+    done = ran(command, stderr=subprocess.PIPE)
+    whole = came_to_its_end(done.returncode) and target.is_file()
+    report = json.loads(target.read_text(encoding="utf-8")) if whole else None
     if report is None:
         print(done.stderr, file=sys.stderr)
     return {
@@ -141,7 +142,7 @@ def measure(script: Script, given: argparse.Namespace) -> dict[str, Any]:
 
 def verdict(run: dict[str, Any]) -> str:
     """What became of a script."""
-    if run["report"] is None:
+    if broke(run):
         return "BROKE"
     return "PASS" if run["report"]["passed"] else "FAIL"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from measuring import number_text
+from measuring import came_to_its_end, number_text
 from page.charts import Dot, colours_of, curves, dots, variable
 
 HERE = Path(__file__).resolve().parent
@@ -47,10 +47,15 @@ def page_of(results: Part) -> str:
             for report in reports_that_hold(results, "targets")
             if results["quick"] or not report["settings"]["quick"]  # small sizes say nothing of a target
         ],
-        broken=[run for run in results["runs"] if run["report"] is None],
+        broken=[run for run in results["runs"] if broke(run)],
         charts={report["script"]: list(charts_of(report)) for report in reports},
         reports=reports,
     )
+
+
+def broke(run: Part) -> bool:
+    """Whether a script did not come to its end, or left no report."""
+    return run["report"] is None or not came_to_its_end(run["exit_code"])
 
 
 def reports_that_hold(results: Part, what: str) -> list[Part]:

@@ -60,13 +60,25 @@ def test_a_run_leaves_a_page_and_results_in_the_layout_that_is_documented(run: R
     assert "sizes are small" in page
 
 
-def test_a_script_that_breaks_fails_the_run_and_is_named_on_the_page(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("raise SystemExit('no such disk')", "no such disk\n"),
+        ("import threading; threading.Event().wait()", "killed, as it had not ended after 2 seconds\n"),
+        ("import os, pathlib, sys; pathlib.Path(sys.argv[2]).write_text('{}'); os.abort()", "it said nothing"),
+    ],
+    ids=["no report", "hangs", "dies after its report"],
+)
+def test_a_script_that_breaks_fails_the_run_and_is_named_on_the_page(
+    run: Run, tmp_path: Path, script: str, said: str
+) -> None:
+    (tmp_path / "broken.py").write_text(script)
     ran = run(
         "-c",
-        "import pathlib, sys, run\n"
+        "import pathlib, sys, measuring, run\n"
+        "measuring.SCRIPT_SECONDS = 2\n"
         "run.HERE = pathlib.Path(sys.argv[1])\n"
         "run.SCRIPTS = (run.Script('broken', 'targets'),)\n"
-        "(run.HERE / 'broken.py').write_text('raise SystemExit(\"no such disk\")')\n"
         "(run.HERE / 'findings.json').write_text('[]')\n"
         "sys.exit(run.main(['--out', sys.argv[1]]))",
         str(tmp_path),
@@ -75,8 +87,22 @@ def test_a_script_that_breaks_fails_the_run_and_is_named_on_the_page(run: Run, t
     assert "BROKE  broken" in ran.stdout
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert problems(results) is None
-    assert results["runs"][0]["error"] == "no such disk\n"
-    assert "no such disk" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert results["runs"][0]["error"] == said
+    assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "passed", "verdict"),
+    [(0, True, "PASS"), (1, False, "FAIL"), (-11, True, "BROKE"), (2, True, "BROKE")],
+)
+def test_a_script_that_died_broke_whatever_it_had_reported(
+    drawing: ModuleType, exit_code: int, passed: bool, verdict: str
+) -> None:
+    results = some_results()
+    (one,) = results["runs"]
+    one["exit_code"], one["report"]["passed"] = exit_code, passed
+    assert importlib.import_module("run").verdict(one) == verdict
+    assert ("broke with exit code" in drawing.page_of(results)) == (verdict == "BROKE")
 
 
 def test_every_measurement_is_part_of_a_run(drawing: ModuleType) -> None:

@@ -68,6 +68,27 @@ def test_a_script_that_meets_an_impossible_criterion_exits_with_1(run: Run, tmp_
     assert ran.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("pool", "gates"),
+    [("Thread", "threading"), ("Process", "multiprocessing.get_context('spawn')")],
+    ids=["threads", "processes"],
+)
+def test_workers_that_hang_end_the_measurement_and_none_is_left(
+    run: Run, tmp_path: Path, pool: str, gates: str
+) -> None:
+    ran = run(  # which returns when nobody holds its output any more
+        "-c",
+        "import multiprocessing, sys, threading, concurrent_access as script\n"
+        "script.PATIENCE_SECONDS = 1\n"
+        f"gate = {gates}.Barrier(3)\n"
+        f"with script.{pool}PoolExecutor(2, initializer=script.take_gate, initargs=(gate,)) as pool:\n"
+        "    script.run(pool, 2, script.ProcessWork(sys.argv[1], 'pyarrow', 1))",
+        str(tmp_path),
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("BROKE  2 of 2 workers had not ended after 1 seconds\n")
+
+
 def test_wrong_use_is_not_a_failed_criterion(run: Run) -> None:
     ran = run("cache_effect.py", "--backend", "spreadsheet")
     assert ran.returncode == 2
@@ -102,6 +123,18 @@ def test_a_profile_that_left_an_empty_file_is_a_failure(
     monkeypatch.setattr(memray_profiles, "take", leave_empty)
     assert memray_profiles.main(["stability", "--out", str(tmp_path)]) == 1
     assert "FAIL  stability.peak.html is missing or empty" in capsys.readouterr().out
+
+
+def test_a_profile_of_a_process_that_hangs_is_a_failure(
+    memray_profiles: object, measuring: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: object
+) -> None:
+    (tmp_path / "stability.py").write_text("import threading; threading.Event().wait()")
+    monkeypatch.setattr(memray_profiles, "HERE", tmp_path)
+    monkeypatch.setattr(measuring, "SCRIPT_SECONDS", 3)
+    assert memray_profiles.main(["stability", "--out", str(tmp_path)]) == 1
+    told = capfd.readouterr()
+    assert "FAIL  stability.bin is missing or empty" in told.out
+    assert "killed, as it had not ended" in told.err
 
 
 def test_every_script_of_the_users_criteria_is_profiled(memray_profiles: object) -> None:
