@@ -67,8 +67,9 @@ def section(results: Mapping[str, Any]) -> str:
 
 
 def amount(criterion: Mapping[str, Any]) -> str:
-    """The figure with its unit."""
-    return f"{number_text(criterion['figure'])} {criterion['unit']}".rstrip()
+    """The figure with its unit, and a mark where it is not what is asked for."""
+    figure = f"{number_text(criterion['figure'])} {criterion['unit']}".rstrip()
+    return figure if criterion["passed"] else f"{figure} (not reached)"
 
 
 def asked(criterion: Mapping[str, Any]) -> str:
