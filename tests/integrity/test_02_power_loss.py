@@ -17,6 +17,7 @@ def test_what_was_acknowledged_survives_power_cuts(mode: str) -> None:
         pytest.skip(reason)
     tally = cut_often(CUTS, mode)
     assert (tally.lost, tally.problems) == ([], []), tally
+    assert tally.acknowledged >= tally.cuts, tally
     count(f"power cuts under {mode}", tally.cuts)
 
 

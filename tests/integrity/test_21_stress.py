@@ -40,6 +40,8 @@ def test_processes_and_threads_agree_with_the_history(plan: Plan) -> None:
             crew.watch(1)
             if len(read_journals(plan.journals).events) >= wanted:
                 break
+        else:
+            pytest.fail(f"fewer than {wanted} operations in {SECONDS} seconds")
         crew.dismiss()
         assert len(crew) == 0
     found = verdict(plan)
