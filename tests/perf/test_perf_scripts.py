@@ -69,20 +69,25 @@ def test_a_script_that_meets_an_impossible_criterion_exits_with_1(run: Run, tmp_
 
 
 @pytest.mark.parametrize(
-    ("pool", "gates"),
-    [("Thread", "threading"), ("Process", "multiprocessing.get_context('spawn')")],
+    ("pool", "job"),
+    [
+        ("ThreadPoolExecutor(2)", "lambda worker: threading.Event().wait()"),
+        (
+            # Two workers at a gate for three: in their processes, patience is as long as ever.
+            "ProcessPoolExecutor(2, spawn, script.take_gate, (spawn.Barrier(3),))",
+            "script.ProcessWork(sys.argv[1], 'pyarrow', 1)",
+        ),
+    ],
     ids=["threads", "processes"],
 )
-def test_workers_that_hang_end_the_measurement_and_none_is_left(
-    run: Run, tmp_path: Path, pool: str, gates: str
-) -> None:
+def test_workers_that_hang_end_the_measurement_and_none_is_left(run: Run, tmp_path: Path, pool: str, job: str) -> None:
     ran = run(  # which returns when nobody holds its output any more
         "-c",
         "import multiprocessing, sys, threading, concurrent_access as script\n"
+        "spawn = multiprocessing.get_context('spawn')\n"
         "script.PATIENCE_SECONDS = 1\n"
-        f"gate = {gates}.Barrier(3)\n"
-        f"with script.{pool}PoolExecutor(2, initializer=script.take_gate, initargs=(gate,)) as pool:\n"
-        "    script.run(pool, 2, script.ProcessWork(sys.argv[1], 'pyarrow', 1))",
+        f"with script.{pool} as pool:\n"
+        f"    script.run(pool, 2, {job})",
         str(tmp_path),
     )
     assert ran.returncode == 2
