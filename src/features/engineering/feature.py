@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 Column: TypeAlias = Any
 """A column of an engine: a polars expression or an Arrow-backed pandas series. ``Any``, since neither need be
-installed; both have the operators ``+ - * / < <= == != >= > & | ~``. To divide by a number, multiply with its
-reciprocal: polars does that itself for many rows and not for one, so that ``x / 3`` may differ by a bit."""
+installed; both have the operators ``+ - * /``, for numbers alone, and ``< <= == != >= > & | ~``. To divide by a
+number, multiply with its reciprocal: polars does that itself for many rows and not for one, so that ``x / 3`` may
+differ by a bit."""
 
 Build: TypeAlias = Callable[["Columns", "Engine", "FittedState"], Column]
 

@@ -102,6 +102,22 @@ class EngineContract:
         assert tiers == each(lambda x: "a" if x < 5 else "b" if x < 50 else "c")
 
     @_ONE_PER_ENGINE
+    @given(values=st.lists(st.none() | st.integers(0, 2**53), min_size=1), bound=st.floats(0, 1e6))
+    def test_choosing_between_constants_and_kinds_of_numbers(self, values: list[int | None], bound: float) -> None:
+        """Text for every row is text like that of a column, and an integer's bound may have a fraction."""
+        movies = movies_with(vote_count=values)
+        chosen = self.built(movies, pa.large_string(), lambda m, op: op.if_else(m.vote_count >= bound, "yes", "no"))
+        assert chosen == [None if x is None else "yes" if x >= bound else "no" for x in values]
+        titled = self.built(movies, pa.large_string(), lambda m, op: op.if_else(m.vote_count >= bound, m.title, "no"))
+        assert titled == [None if x is None else "x" if x >= bound else "no" for x in values]
+        found = self.built(movies, pa.float64(), lambda m, op: op.minimum(m.vote_count, bound))
+        assert found == [None if x is None else min(x, bound) for x in values]
+        whole = int(bound)
+        assert self.built(movies, pa.int64(), lambda m, op: op.minimum(m.vote_count, whole)) == [
+            None if x is None else min(x, whole) for x in values
+        ]
+
+    @_ONE_PER_ENGINE
     @given(values=st.lists(st.none() | st.floats(0, 10), min_size=1))
     def test_numbers(self, values: list[float | None]) -> None:
         """``log1p``, ``floor`` and ``lookup``."""
@@ -163,6 +179,20 @@ class EngineContract:
         assert found == each(lambda text: re.search(r"\bwar\b|2\Z", text, re.ASCII) is not None)
         found = self.built(movies, pa.int32(), lambda m, op: op.count_words_in(m.overview, ["war", "love"]))
         assert found == each(lambda text: len(re.findall(r"\b(?:war|love)\b", text, re.ASCII)))
+
+    def test_names_may_hold_any_text(self) -> None:
+        """Families and features are told apart where both names hold dots."""
+        families = {
+            family: [Feature(name, pa.int64(), "", True, family, lambda m, op, _, plus=plus: m.vote_count + plus)]  # type: ignore[misc]
+            for plus, (family, name) in enumerate([("a", "b.c"), ("a.b", "c"), ("0", "1")])
+        }
+        state = FittedState.from_json(_EMPTY_STATE)
+        frames = self.engine.transform(movies_with(vote_count=[5]), families, state)
+        assert [pa.table(frame).to_pylist() for frame in frames.values()] == [
+            [{"movie_id": 0, "b.c": 5}],
+            [{"movie_id": 0, "c": 6}],
+            [{"movie_id": 0, "1": 7}],
+        ]
 
     def test_integers_are_fitted_to_the_declared_width(self) -> None:
         """Widths are adapted where the value fits."""

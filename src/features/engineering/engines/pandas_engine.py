@@ -141,7 +141,9 @@ def _series(column: pa.Array | pa.ChunkedArray) -> pd.Series:
 
 def _arrow(value: Any) -> Any:
     """The Arrow column of a series; anything else is a value for every row."""
-    return pa.array(value) if isinstance(value, pd.Series) else pa.scalar(value)
+    if isinstance(value, pd.Series):
+        return pa.array(value)
+    return pa.scalar(value, pa.large_string() if isinstance(value, str) else None)
 
 
 def _declared(column: Any, feature: Feature, size: int) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 import polars as pl
 import pyarrow as pa
@@ -51,7 +52,12 @@ class PolarsEngine(Engine):
         parts = [movies.slice(start, SLICE_ROWS) for start in range(0, max(movies.num_rows, 1), SLICE_ROWS)]
         slices = [self._selected(with_scans(part, used), built) for part in parts]
         wide = pl.concat(slices, rechunk=False)
-        return {family: _family_frame(wide, family, declared) for family, declared in families.items()}
+        columns = iter(wide.get_columns())
+        ids = next(columns)
+        return {
+            family: pl.DataFrame([ids, *map(_declared, islice(columns, len(declared)), declared)])
+            for family, declared in families.items()
+        }
 
     def _selected(self, movies: pa.Table, built: Sequence[pl.Expr]) -> pl.DataFrame:
         """The built columns of some movies, beside their ids."""
@@ -84,7 +90,7 @@ class PolarsEngine(Engine):
         return x.floor().cast(pl.Int32)
 
     def minimum(self, x: pl.Expr, bound: float) -> pl.Expr:
-        return x.clip(upper_bound=bound)
+        return pl.when(x > bound).then(pl.lit(bound)).otherwise(x)  # clip would give the bound the type of x
 
     def date_part(self, date: pl.Expr, part: DatePart) -> pl.Expr:
         return _DATE_PARTS[part](date)
@@ -129,19 +135,15 @@ _DATE_PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 def _expressions(features: tuple[Feature, ...], fit: FittedState) -> tuple[list[pl.Expr], frozenset[str]]:
     """What to select for these features, and the columns needed: for one movie, making it is half of the work."""
     columns, op = Columns(pl.col), PolarsEngine()
-    return [_built(feature, columns, op, fit) for feature in features], columns.asked_for
+    built = [_built(feature, columns, op, fit).alias(str(position)) for position, feature in enumerate(features)]
+    return built, columns.asked_for
 
 
 def _built(feature: Feature, columns: Columns, op: PolarsEngine, fit: FittedState) -> pl.Expr:
     expression = feature.build(columns, op, fit)
     if not isinstance(expression, pl.Expr):
         raise not_a_column(feature, expression)
-    return expression.alias(f"{feature.family}.{feature.name}")
-
-
-def _family_frame(wide: pl.DataFrame, family: str, features: Sequence[Feature]) -> pl.DataFrame:
-    columns = [_declared(wide[f"{family}.{feature.name}"], feature) for feature in features]
-    return pl.DataFrame([wide["movie_id"], *columns])
+    return expression
 
 
 def _declared(column: pl.Series, feature: Feature) -> pl.Series:
