@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from frames_compared import ENGINES, columns_of, types_of
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from movie_strategies import movies
 
@@ -98,6 +99,27 @@ def test_a_state_comes_back_from_json_to_the_bit(records):
     assert back.to_json() == state.to_json()
 
 
+@given(records=movies())
+@example(records=[{"movie_id": 1, "title": "x", "vote_average": 5, "popularity": 1e308}])
+def test_a_state_may_pass_through_a_tool_that_writes_whole_numbers_plainly(records):
+    state = fitted(records, ENGINES[0])
+
+    def rewritten(text):
+        return int(figure) if (figure := float(text)).is_integer() else figure
+
+    text = json.dumps(json.loads(state.to_json(), parse_float=rewritten))
+    assert FittedState.from_json(text).to_json() == state.to_json()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_made_with_lists_is_one_made_with_tuples(engine):
+    state = fitted([], engine)
+    listed = replace(state, rating_bins=[*state.rating_bins], genre_means=[*state.genre_means], popular_genres=[18, 35])
+    assert listed == replace(state, popular_genres=(18, 35))
+    record = {"movie_id": 1, "title": "x", "genre_ids": [35]}
+    assert columns_of(transformed([record], engine, listed)["basic"])["movie_id"] == [1]
+
+
 @given(text=st.one_of(st.text(), st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps)))
 def test_json_that_is_no_state_is_refused(text):
     with pytest.raises(ConfigError, match="not a fitted state"):
@@ -117,6 +139,9 @@ def test_json_that_is_no_state_is_refused(text):
         {"genre_means": None},
         {"rating_mean": float("nan")},
         {"movies": True},
+        {"rating_mean": True},
+        {"rating_mean": -1},
+        {"popularity_mean": 10**400},
     ],
 )
 def test_a_state_with_a_wrong_field_is_refused(change):

@@ -47,6 +47,10 @@ class FittedState:
     popular_genres: tuple[int, ...]
     """Ids of the most frequent genres, five at most, most frequent first."""
 
+    def __post_init__(self) -> None:
+        for name in ("rating_bins", "genre_means", "popular_genres"):  # lists would not be hashable
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
     def to_json(self) -> str:
         """The state as JSON text, from which ``from_json`` makes an equal one, to the last bit."""
         return json.dumps({"version": STATE_VERSION, **asdict(self), "as_of": self.as_of.isoformat()}, allow_nan=False)
@@ -109,9 +113,10 @@ def _count(value: Any) -> int:
 def _figure(value: Any) -> float | None:
     if value is None:
         return None
-    if not isinstance(value, float) or not 0 <= value < math.inf:
+    # Some JSON tools write 5.0 as 5.
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= sys.float_info.max:
         raise ValueError(f"{value!r} is no figure")
-    return value
+    return float(value)
 
 
 def fit(columns: pa.Table, as_of: dt.date) -> FittedState:
