@@ -164,6 +164,16 @@ def test_columns_can_be_renamed(tmp_path):
     assert read_movies(path, rename={"film": "title"}).table["title"].to_pylist() == ["Alien"]
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_one_field_can_be_read_as_another(form):
+    record = {"movie_id": 1, "original_title": "Alien", "overview": "In space."}
+    text = ",".join(record) + "\n1,Alien,In space.\n" if form == "csv" else json.dumps(record)
+    movies = read_movies(io.StringIO(text), format=form, rename={"original_title": "title"})
+    assert movies.table.select(["title", "original_title", "overview"]).to_pylist() == [
+        {"title": "Alien", "original_title": None, "overview": "In space."}
+    ]
+
+
 def test_a_column_is_not_renamed_to_one_that_is_there(tmp_path):
     rows = [{"id": 1, "title": "Alien", "original_language": "en"}]
     for path in (

@@ -126,6 +126,8 @@ def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames
 
 def _values(records: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Any]:
     """The value of the first of ``keys`` that a record has and that is not null."""
+    if not keys:  # its one name is that of another field, by rename
+        return [None] * len(records)
     try:
         values = list(map(itemgetter(keys[0]), records))  # most often all have it, and this is the fastest way
     except KeyError:
