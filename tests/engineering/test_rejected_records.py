@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections import OrderedDict, defaultdict
 from decimal import Decimal
 
 import numpy as np
@@ -73,6 +74,7 @@ def test_a_value_that_is_refused_costs_its_own_record_only(value):
         ("popularity", 10**400, "is too large for a 64-bit float"),
         ("genre_ids", 28, "is not a list of genres"),
         ("genre_ids", [28, "12"], "holds something that is not a genre id"),
+        ("genre_ids", [{"id": {"id": 18}}], "holds something that is not a genre id"),
         ("genre_ids", "[" * 100_000, "is text that holds no list of genres"),
         ("genre_ids", "[__import__('os').getpid()]", "is text that holds no list of genres"),
         ("adult", "true", "is neither true nor false"),
@@ -98,6 +100,39 @@ def test_an_id_is_taken_by_the_first_valid_record_that_has_it():
 
 
 @given(st.integers(1, 40).flatmap(lambda highest: st.lists(st.integers(0, highest), max_size=60)))
+class _Missing:
+    """As pandas' NA is: it cannot even be compared."""
+
+    def __eq__(self, other):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = None
+
+
+_Missing.__name__ = "NAType"
+
+
+@pytest.mark.parametrize("missing", [None, _Missing()])
+def test_an_alias_is_read_for_any_missing_value(missing):
+    found = [{"movie_id": missing, "id": 5, "title": "x", "genre_ids": missing, "genres": [18]}, GOOD]
+    movies = Movies.from_records(found)
+    assert movies.table["movie_id"].to_pylist() == [5, 1]
+    assert movies.table["genre_ids"].to_pylist() == [[18], []]
+
+
+def test_genres_may_be_arrays():
+    found = [{**GOOD, "genre_ids": np.array([18, 28])}, {"movie_id": 2, "title": "y", "genre_ids": None}]
+    assert Movies.from_records(found).table["genre_ids"].to_pylist() == [[18, 28], []]
+
+
+def test_records_are_only_read():
+    found = [defaultdict(list, GOOD), defaultdict(list, {"movie_id": 2}), OrderedDict(GOOD)]
+    before = [dict(one) for one in found]
+    movies = Movies.from_records(found)
+    assert [dict(one) for one in found] == before
+    assert movies.rejected["row"].to_pylist() == [1, 2]
+
+
 def test_an_id_is_taken_across_batches(ids):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("features.engineering.batch.RECORD_ROWS", 3)

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from features.engineering.columns import RawColumn
-from features.engineering.schema import ALIASES, FIELDS
+from features.engineering.schema import ALIASES, FIELDS, TEXT
+from features.engineering.values import is_missing, is_missing_type
 from features.errors import ConfigError, InvalidMoviesError
 from features.frames import Frame, backend_of
 
@@ -117,25 +118,27 @@ def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames
     """One batch of mappings that stand at ``rows``."""
     unreadable: dict[int, str] = {}
     mappings: Sequence[Any] = records
-    if set(map(type, records)) - {dict}:
+    plain = not set(map(type, records)) - {dict}
+    if not plain:
         unreadable = {at: "is not a record" for at, one in enumerate(records) if not isinstance(one, Mapping)}
         mappings = [{} if at in unreadable else one for at, one in enumerate(records)]
-    columns = {name: _values(mappings, names.candidates(name)) for name in FIELDS}
+    columns = {name: _values(mappings, names.candidates(name), plain=plain) for name in FIELDS}
     return Batch(columns, rows, lambda positions: [records[at] for at in positions], unreadable)
 
 
-def _values(records: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Any]:
-    """The value of the first of ``keys`` that a record has and that is not null."""
+def _values(records: Sequence[Mapping[str, Any]], keys: Sequence[str], *, plain: bool) -> list[Any]:
+    """The value of the first of ``keys`` that a record has and that is not missing; ``plain`` says that all are
+    dicts."""
     if not keys:  # its one name is that of another field, by rename
         return [None] * len(records)
-    try:
-        values = list(map(itemgetter(keys[0]), records))  # most often all have it, and this is the fastest way
+    try:  # most often all have it, and this is the fastest way; but a defaultdict would gain a key by it
+        values = list(map(itemgetter(keys[0]), records)) if plain else [record.get(keys[0]) for record in records]
     except KeyError:
         values = [record.get(keys[0]) for record in records]
     for key in keys[1:]:
-        if None in values:
+        if any(map(is_missing_type, set(map(type, values)))):
             pairs = zip(values, records, strict=True)
-            values = [record.get(key) if value is None else value for value, record in pairs]
+            values = [record.get(key) if is_missing(value) else value for value, record in pairs]
     return values
 
 

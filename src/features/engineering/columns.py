@@ -125,12 +125,15 @@ def _genre_values(column: Sequence[Any], kinds: set[type]) -> pa.Array | None:
         return pa.array([_parsed(value) for value in column], _GENRE_LISTS)
     if not kinds <= {list, tuple}:
         return None
-    items = set(map(type, chain.from_iterable(filter(None, column))))
-    if items <= {int}:
-        return pa.array(column, _GENRE_LISTS)
+    items = _item_types(column)
     if items == {dict}:
-        return _genre_values([[genre.get("id") for genre in value or ()] for value in column], {list})
-    return None
+        column = [[genre.get("id") for genre in value or ()] for value in column]
+        items = _item_types(column)
+    return pa.array(column, _GENRE_LISTS) if items <= {int} else None
+
+
+def _item_types(lists: Sequence[Any]) -> set[type]:
+    return set(map(type, chain.from_iterable(filter(None, lists))))
 
 
 def _parsed(text: str | None) -> list[int]:
@@ -186,7 +189,8 @@ def _arrow_genres(column: pa.Array) -> pa.Array | None:
     if pa.types.is_struct(inner) and inner.get_field_index("id") >= 0:
         lists = column.cast(pa.large_list(inner))
         ids = pc.struct_field(lists.values, "id")
-        return _arrow_genres(pa.LargeListArray.from_arrays(lists.offsets, ids, mask=lists.is_null()))
+        column = pa.LargeListArray.from_arrays(lists.offsets, ids, mask=lists.is_null())
+        inner = ids.type
     if not (pa.types.is_integer(inner) or pa.types.is_null(inner)):
         return None
     lists = column.cast(_GENRE_LISTS)

@@ -35,7 +35,12 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def is_missing(value: object) -> bool:
     """None, or the markers pandas has for a missing scalar and a missing time. NaN in a record is a wrong
     number."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
+    return is_missing_type(type(value))
+
+
+def is_missing_type(kind: type) -> bool:
+    """Whether values of this type are missing; pandas' own types go by their names, as pandas may not be there."""
+    return kind.__name__ in ("NoneType", "NAType", "NaTType")
 
 
 def text(value: Any, from_csv: bool) -> str:  # noqa: ARG001 - one signature for all fields
