@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import warnings
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from frames_compared import ENGINES, columns_of
+from hypothesis import given
+from hypothesis import strategies as st
 
-from features.engineering.movies import Movies, sample_movies
+from features.engineering.movies import Movies, read_movies, sample_movies
 from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
 from features.errors import InvalidMoviesError
 
@@ -130,6 +135,7 @@ def test_arrow_types_are_taken_where_nothing_is_lost(column, values, stored):
         ("overview", pa.array([1, None])),
         ("genre_ids", pa.array([[1.5], [1.0, None]])),
         ("genre_ids", pa.array([[None], [1]])),
+        ("genre_ids", pa.array([[{"id": {"id": 18}}], []])),
         ("adult", pa.array([1, None])),
     ],
 )
@@ -146,3 +152,149 @@ def test_a_frame_without_id_or_title_is_told_what_it_has():
 
 def test_a_frame_without_columns_is_no_movies():
     assert Movies.from_frame(pa.table({})).read == 0
+
+
+BROKEN = pa.array([b"\xff\xfe", b"good", "é".encode(), None], pa.large_binary())
+UNHOLDABLE = {
+    "a late time": (pa.array([2**40, None, 0], pa.timestamp("s")), "value out of range"),
+    "a late day": (pa.array([10**7, None, 0], pa.date32()), "29349-01-26"),
+    "part of a microsecond": (pa.array([1, None, 0], pa.timestamp("ns")), "1970-01-01 00:00:00.000000001"),
+    "an unknown zone": (pa.array([0, None, 0], pa.timestamp("us", "Mars/Base")), "1970-01-01 00:00:00"),
+    "bytes for text": (BROKEN[:3].view(pa.large_string()), "\udcff\udcfe"),
+    "a struct": (
+        pa.StructArray.from_arrays([BROKEN[:3].view(pa.large_string()), pa.array([1, 2, 3])], ["x", "x"]),
+        "{'x': '\\udcff\\udcfe', 'x (2)': 1}",
+    ),
+    "a list": (pa.array([[10**7], None, []], pa.list_(pa.date32())), "['29349-01-26']"),
+    "a dictionary": (pa.array([10**7, None, 0], pa.date32()).dictionary_encode(), "29349-01-26"),
+    "runs": (pa.RunEndEncodedArray.from_arrays([1, 3], pa.array([10**7, 0], pa.date32())), "29349-01-26"),
+}
+
+
+def told_records(movies):
+    return [json.loads(one) for one in movies.rejected["record"].to_pylist()]
+
+
+@given(st.lists(st.sampled_from(["", " ", "a", "é", "a title of more than twelve bytes", None]), min_size=1))
+def test_what_is_refused_of_any_arrow_type_is_told_as_it_is(titles):
+    ids = list(range(len(titles)))
+    texts = pa.array(titles, pa.string())
+    runs = pa.RunEndEncodedArray.from_arrays([number + 1 for number in ids], texts)
+    kinds = [texts, texts.cast(pa.string_view()), texts.dictionary_encode(), runs]
+    expected = Movies.from_records([{"movie_id": number, "title": titles[number]} for number in ids])
+    for column in kinds:
+        table = pa.table({"movie_id": ids, "title": column, "other": texts.cast(pa.binary()).cast(pa.binary_view())})
+        movies = Movies.from_frame(table)
+        assert movies.table.equals(expected.table)
+        found = [(one["row"], one["reason"]) for one in movies.rejected.to_pylist()]
+        assert found == [(one["row"], one["reason"]) for one in expected.rejected.to_pylist()]
+        assert [one["title"] for one in told_records(movies)] == [titles[row] for row, _ in found]
+
+
+def test_a_refused_row_of_polars_is_told():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"movie_id": [1, 2], "title": ["a", ""]})
+    rejected = AdvancedTMDBPreProcessor(frame, on_invalid="reject").rejected
+    assert columns_of(rejected)["record"] == ['{"movie_id":2,"title":""}']
+
+
+@pytest.mark.parametrize(("values", "told"), UNHOLDABLE.values(), ids=UNHOLDABLE)
+def test_what_python_cannot_hold_is_told_as_text(values, told):
+    movies = Movies.from_frame(pa.table({"movie_id": [1, 2, 3], "title": ["", "b", ""], "other": values}))
+    assert refused(movies) == [(0, "title"), (2, "title")]
+    assert told in str(told_records(movies)[0]["other"])
+
+
+@pytest.mark.parametrize("name", sorted(UNHOLDABLE.keys() - {"bytes for text"}))
+def test_what_python_cannot_hold_is_judged_like_any_wrong_value(name):
+    ids, titles, values = [1, 2, 3], ["a", "b", "c"], UNHOLDABLE[name][0]
+    for field in ("vote_count", "overview", "adult"):
+        movies = Movies.from_frame(pa.table({"movie_id": ids, "title": titles, field: values}))
+        assert (0, field) in refused(movies)
+    assert (0, "movie_id") in refused(Movies.from_frame(pa.table({"movie_id": values, "title": titles})))
+
+
+def test_a_time_in_an_unknown_zone_is_no_date():
+    values = UNHOLDABLE["an unknown zone"][0]
+    movies = Movies.from_frame(pa.table({"movie_id": [1, 2, 3], "title": ["a", "b", "c"], "release_date": values}))
+    assert refused(movies) == []
+    assert movies.table["release_date"].null_count == 3
+
+
+def test_what_pandas_cannot_tell_is_told_as_text():
+    pd = pytest.importorskip("pandas")
+    late = pd.Series(pa.array([2**40], pa.timestamp("s")), dtype=pd.ArrowDtype(pa.timestamp("s")))
+    broken = pd.Series(pd.arrays.ArrowExtensionArray(BROKEN[:1].view(pa.large_string())))
+    frame = pd.DataFrame({"movie_id": [1], "title": [""], "late": late, "broken": broken})
+    (told,) = told_records(Movies.from_frame(frame))
+    assert "out of range" in told["late"]
+    assert told["broken"] == "\udcff\udcfe"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("field", ["title", "overview", "movie_id", "genres", "adult"])
+def test_text_that_is_not_utf_8_is_refused(field, kind, tmp_path):
+    texts = BROKEN.cast(pa.binary() if kind == pa.string() else pa.large_binary()).view(kind)
+    table = pa.table({"movie_id": [1, 2, 3, 4], "title": ["a", "b", "c", "d"]})
+    table = table.drop_columns([field]) if field in table.column_names else table
+    table = table.append_column(field, texts)
+    pq.write_table(table, tmp_path / "m.parquet")
+    for movies in (Movies.from_frame(table), read_movies(tmp_path / "m.parquet")):
+        first = movies.rejected.slice(0, 1).to_pylist()[0]
+        assert (first["row"], first["field"]) == (0, "genre_ids" if field == "genres" else field)
+        assert json.loads(first["record"])[field] == "\udcff\udcfe"
+        if field in ("title", "overview"):
+            assert first["reason"] == "is not valid UTF-8"
+            assert movies.table[field].to_pylist()[:2] == ["good", "é"]
+
+
+def test_a_date_that_is_not_utf_8_is_none():
+    dates = BROKEN.view(pa.large_string())
+    movies = Movies.from_frame(pa.table({"id": [1, 2, 3, 4], "title": ["a", "b", "c", "d"], "release_date": dates}))
+    assert refused(movies) == []
+    assert movies.table["release_date"].null_count == 4
+
+
+def test_columns_that_share_a_name_are_all_told():
+    names = ["id", "title", "x", "x (2)", "x"]
+    expected = [{"id": 1, "title": "", "x": 2, "x (2)": 3, "x (3)": 4}]
+    row = [1, "", 2, 3, 4]
+    assert told_records(Movies.from_frame(pa.table([[one] for one in row], names=names))) == expected
+    pd = pytest.importorskip("pandas")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert told_records(Movies.from_frame(pd.DataFrame([row], columns=names))) == expected
+
+
+def test_pandas_columns_may_be_named_anything():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame([[1, "", 2, 3, 4, 5]], columns=["id", "title", pd.NA, 7, ("a", "b"), "7"])
+    (told,) = told_records(Movies.from_frame(frame))
+    assert told == {"id": 1, "title": "", "<NA>": 2, "7": 3, "('a', 'b')": 4, "7 (2)": 5}
+
+
+def test_rows_without_columns_are_refused_one_by_one():
+    pd = pytest.importorskip("pandas")
+    movies = Movies.from_frame(pd.DataFrame(index=range(2)))
+    assert refused(movies) == [(0, "movie_id"), (1, "movie_id")]
+    assert told_records(movies) == [{}, {}]
+
+
+@pytest.mark.parametrize("given_frame", [[{"movie_id": 1}], "x", None, {"movie_id": 1}, 7])
+def test_what_is_no_frame_is_told_where_records_go(given_frame):
+    with pytest.raises(InvalidMoviesError, match=r"movies is \w+; give a dataframe, or records to Movies.from_records"):
+        Movies.from_frame(given_frame)
+
+
+def test_a_polars_column_that_arrow_does_not_have_is_told_as_text():
+    pl = pytest.importorskip("polars")
+    large = pl.Series("large", [2**100, None, 1], dtype=pl.Int128)
+    lists = pl.Series("list", [[2**100, None]] * 3, dtype=pl.List(pl.Int128))
+    frame = pl.DataFrame({"id": [1, 2, 3], "title": ["", "b", ""]}).with_columns(large, lists)
+    movies = Movies.from_frame(frame)
+    assert refused(movies) == [(0, "title"), (2, "title")]
+    first, last = told_records(movies)
+    assert (first["large"], last["large"]) == (str(2**100), "1")
+    assert first["list"] == f"[{2**100}, None]"
+    with pytest.raises(InvalidMoviesError, match=r"column 'vote_count' is Int128, which Arrow cannot read; cast it"):
+        Movies.from_frame(frame.rename({"large": "vote_count"}))

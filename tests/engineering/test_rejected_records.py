@@ -63,6 +63,7 @@ def test_a_value_that_is_refused_costs_its_own_record_only(value):
         ("title", "\u3000\u2028", "is empty"),
         ("title", 7, "is not text"),
         ("overview", "\ud800", "holds a lone surrogate, which is no character"),
+        ("overview", "\udcff", "is not valid UTF-8"),
         ("overview", float("nan"), "is not text"),
         ("vote_average", 10.000001, "is outside 0 to 10"),
         ("vote_average", "7.5", "is not a number"),
@@ -73,8 +74,8 @@ def test_a_value_that_is_refused_costs_its_own_record_only(value):
         ("popularity", Decimal("-1e-400"), "is negative"),
         ("popularity", 10**400, "is too large for a 64-bit float"),
         ("genre_ids", 28, "is not a list of genres"),
-        ("genre_ids", [28, "12"], "holds something that is not a genre id"),
         ("genre_ids", [{"id": {"id": 18}}], "holds something that is not a genre id"),
+        ("genre_ids", [28, "12"], "holds something that is not a genre id"),
         ("genre_ids", "[" * 100_000, "is text that holds no list of genres"),
         ("genre_ids", "[__import__('os').getpid()]", "is text that holds no list of genres"),
         ("adult", "true", "is neither true nor false"),
@@ -99,7 +100,6 @@ def test_an_id_is_taken_by_the_first_valid_record_that_has_it():
     assert [(one["row"], one["movie_id"], one["field"]) for one in told] == [(0, 7, "title"), (2, 7, "movie_id")]
 
 
-@given(st.integers(1, 40).flatmap(lambda highest: st.lists(st.integers(0, highest), max_size=60)))
 class _Missing:
     """As pandas' NA is: it cannot even be compared."""
 
@@ -133,6 +133,7 @@ def test_records_are_only_read():
     assert movies.rejected["row"].to_pylist() == [1, 2]
 
 
+@given(st.integers(1, 40).flatmap(lambda highest: st.lists(st.integers(0, highest), max_size=60)))
 def test_an_id_is_taken_across_batches(ids):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("features.engineering.batch.RECORD_ROWS", 3)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from features.engineering.arrow_values import UNHELD, distinct_names, python_values, values_at
 from features.engineering.columns import RawColumn
 from features.engineering.schema import ALIASES, FIELDS, TEXT
 from features.engineering.values import is_missing, is_missing_type
@@ -153,11 +154,29 @@ def batches_of_frame(frame: Frame, names: FieldNames) -> Iterator[Batch]:
         return
     if backend_of(frame) == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()
-    try:
-        table = pa.table(frame)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        raise _not_taken(frame) from None
+    table = _arrow_table(frame, names)
     yield from batches_of_arrow(table.to_batches(max_chunksize=BATCH_ROWS), table.schema, names)
+
+
+def _arrow_table(frame: Frame, names: FieldNames) -> pa.Table:
+    """The frame in Arrow. A polars column that has no type there becomes text, unless it is a movie's field."""
+    try:
+        return pa.table(frame)
+    except (TypeError, ValueError):
+        if backend_of(frame) != "polars":
+            raise _not_taken(frame) from None
+    fields = {candidate for name in FIELDS for candidate in names.candidates(name)}
+    columns: dict[str, pa.ChunkedArray] = {}
+    for column in frame.iter_columns():
+        try:
+            columns[column.name] = pa.table(column.to_frame())[0]
+        except (TypeError, ValueError) as error:
+            if column.name in fields:
+                reason = f"the frame's column {column.name!r} is {column.dtype}, which Arrow cannot read; cast it"
+                raise InvalidMoviesError(f"{reason} ({error})", count=0, problems=()) from None
+            texts = [None if value is None else str(value) for value in column.to_list()]
+            columns[column.name] = pa.chunked_array([texts], TEXT)
+    return pa.table(columns)
 
 
 def batches_of_arrow(
@@ -173,32 +192,54 @@ def batches_of_arrow(
 
 
 def _arrow_records(batch: pa.RecordBatch) -> Callable[[Sequence[int]], Sequence[object]]:
-    return lambda positions: batch.take(pa.array(positions, pa.int64())).to_pylist()
+    def records(positions: Sequence[int]) -> list[object]:
+        at = pa.array(positions, pa.int64())
+        return _records(batch.schema.names, [values_at(column, at) for column in batch.columns], len(positions))
+
+    return records
+
+
+def _records(names: Sequence[str], columns: Sequence[Sequence[Any]], size: int) -> list[object]:
+    """``size`` records of all columns, also of those that share a name."""
+    named = dict(zip(distinct_names(names), columns, strict=True))
+    return [{name: column[at] for name, column in named.items()} for at in range(size)]
 
 
 def _coalesced(columns: Sequence[RawColumn]) -> RawColumn:
     """The first value that is not null in each row, of one column or two."""
     if len(columns) == 1:
         return columns[0]
-    first, second = (column.to_pylist() if isinstance(column, pa.Array) else column for column in columns)
+    first, second = (python_values(column) if isinstance(column, pa.Array) else column for column in columns)
     return [other if value is None else value for value, other in zip(first, second, strict=True)]
 
 
 def _batches_of_pandas(frame: Frame, names: FieldNames) -> Iterator[Batch]:
-    found = names.present(list(frame.columns), _FRAME) if len(frame.columns) else {}
+    columns = [name if isinstance(name, str) else str(name) for name in frame.columns]  # a name may be pd.NA
+    found = names.present(columns, _FRAME) if columns else {}
     for start in range(0, len(frame), BATCH_ROWS):
         part = frame.iloc[start : start + BATCH_ROWS]
-        columns = {name: _pandas_column(part, ours) for name, ours in found.items() if ours}
-        yield Batch(columns, range(start, start + len(part)), _pandas_records(part))
+        raw = {
+            name: _coalesced([_pandas_values(part.iloc[:, columns.index(one)]) for one in ours])
+            for name, ours in found.items()
+            if ours
+        }
+        yield Batch(raw, range(start, start + len(part)), _pandas_records(part, columns))
 
 
-def _pandas_records(part: Frame) -> Callable[[Sequence[int]], Sequence[object]]:
-    return lambda positions: part.iloc[list(positions)].to_dict("records")
+def _pandas_records(part: Frame, names: Sequence[str]) -> Callable[[Sequence[int]], Sequence[object]]:
+    def records(positions: Sequence[int]) -> list[object]:
+        rows = part.iloc[list(positions)]
+        columns = [_pandas_objects(rows.iloc[:, at]) for at in range(len(names))]
+        return _records(names, columns, len(positions))
+
+    return records
 
 
-def _pandas_column(part: Frame, ours: Sequence[str]) -> RawColumn:
-    """The first column's values where known, else the second's."""
-    return _coalesced([_pandas_values(part[one]) for one in ours])
+def _pandas_objects(series: Any) -> list[Any]:
+    try:
+        return list(series.tolist())
+    except UNHELD:
+        return python_values(_one_chunk(pa.array(series, from_pandas=True)))
 
 
 def _pandas_values(series: Any) -> RawColumn:
@@ -215,6 +256,22 @@ def _pandas_values(series: Any) -> RawColumn:
 
 def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def is_frame(movies: object) -> bool:
+    """Whether it is a dataframe, or anything else that speaks Arrow."""
+    return backend_of(movies) is not None or any(hasattr(movies, f"__arrow_c_{kind}__") for kind in ("stream", "array"))
+
+
+def check_frame(frame: object) -> None:
+    """Refuse what is no frame, with the next step.
+
+    Raises:
+        InvalidMoviesError: it is none.
+    """
+    if not is_frame(frame):
+        reason = f"movies is {type(frame).__name__}; give a dataframe, or records to Movies.from_records"
+        raise InvalidMoviesError(reason, count=0, problems=())
 
 
 def check_input(movies: object) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.engineering import values
+from features.engineering.arrow_values import python_values
 from features.engineering.genres import genre_list
 from features.engineering.scanning import text_bytes
 from features.engineering.schema import MOVIE_SCHEMA, TEXT
@@ -57,7 +58,7 @@ def typed_column(field: str, column: RawColumn, *, from_csv: bool = False) -> Ty
         if field == "genre_ids":
             return TypedColumn(_empty_where_null(array), {})
         return TypedColumn(array, _out_of_range(field, array))
-    return _one_by_one(field, column.to_pylist() if isinstance(column, pa.Array) else column, from_csv)
+    return _one_by_one(field, python_values(column) if isinstance(column, pa.Array) else column, from_csv)
 
 
 def _genres(value: object, from_csv: bool) -> list[int]:  # noqa: ARG001 - one signature for all fields
@@ -149,10 +150,13 @@ def _from_arrow(field: str, column: pa.Array, from_csv: bool) -> pa.Array | None
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _from_arrow(field, column.cast(kind.value_type), from_csv)
+    if _is_text(kind):
+        texts = column.cast(TEXT)
+        if text_bytes(texts)[0].max(initial=0) > 0x7F:  # ASCII is valid, and seen sooner
+            texts.validate(full=True)  # Arrow and Parquet take any bytes for text
+        return _from_text(field, texts, from_csv)
     if pa.types.is_null(kind) or (kind == target and target != pa.date32()):
         return column.cast(target)
-    if _is_text(kind):
-        return _from_text(field, column.cast(TEXT), from_csv)
     if target == pa.date32():
         return _arrow_dates(column)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.engineering.batch import Batch, FieldNames, batches_of_frame, batches_of_records, check_input
+from features.engineering.arrow_values import python_value
+from features.engineering.batch import Batch, FieldNames, batches_of_frame, batches_of_records, check_frame, check_input
 from features.engineering.columns import Problems, typed_column
 from features.engineering.genres import genre_masks
 from features.engineering.readers import Format, PathLike, batches_of_file
@@ -54,8 +55,9 @@ class Movies:
         from 0.
 
         Raises:
-            InvalidMoviesError: it has no id or no title column.
+            InvalidMoviesError: it is no frame, or has no id or no title column.
         """
+        check_frame(frame)
         return _collected(batches_of_frame(frame, FieldNames()))
 
     @cached_property
@@ -193,7 +195,7 @@ def _readable_ids(batch: Batch, positions: list[int], ids: pa.Array) -> list[int
 
 
 def _plain(value: Any) -> Any:
-    return value.as_py() if isinstance(value, pa.Scalar) else value
+    return python_value(value) if isinstance(value, pa.Scalar) else value
 
 
 class _SeenIds:

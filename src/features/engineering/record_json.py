@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 _DEPTH = 20
 """Deeper than any real record; what nests further is described, not written."""
@@ -50,6 +51,8 @@ def _plain(value: Any, holders: tuple[int, ...]) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, (Decimal, dt.date, dt.time)):
         return str(value)
+    if isinstance(value, pa.Scalar):  # one that Python has no value for
+        return str(pa.repeat(value, 1).to_string()).strip("[]\n ")
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if len(holders) < _DEPTH and id(value) not in holders:

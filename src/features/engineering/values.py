@@ -49,7 +49,9 @@ def text(value: Any, from_csv: bool) -> str:  # noqa: ARG001 - one signature for
         raise ValueError("is not text")
     try:
         value.encode()
-    except UnicodeEncodeError:
+    except UnicodeEncodeError as error:
+        if "\udc80" <= value[error.start] <= "\udcff":  # how Python spells a byte that is no UTF-8
+            raise ValueError("is not valid UTF-8") from None
         raise ValueError("holds a lone surrogate, which is no character") from None
     return str(value)
 
