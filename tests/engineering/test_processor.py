@@ -67,6 +67,18 @@ def test_as_of_may_be_a_date_or_text(as_of):
     assert AdvancedTMDBPreProcessor(RECORDS, backend=ENGINES[0], as_of=as_of).state.as_of == AS_OF
 
 
+def test_no_time_is_no_day():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ConfigError, match="as_of is NaT"):
+        AdvancedTMDBPreProcessor(RECORDS, backend=ENGINES[0], as_of=pd.NaT)
+
+
+def test_features_may_come_from_a_generator_and_are_tried_all_the_same():
+    mean = custom(lambda m, op, fit: m.popularity - m.popularity.mean())
+    with pytest.raises(InvalidFeatureError, match="other movies"):
+        AdvancedTMDBPreProcessor([], backend=ENGINES[0], features=(one for one in [mean]))
+
+
 def test_as_of_is_the_states_unless_given_and_today_without_either():
     today = dt.datetime.now(dt.UTC).date()
     assert AdvancedTMDBPreProcessor([], backend=ENGINES[0]).state.as_of in (today, dt.datetime.now(dt.UTC).date())
@@ -86,6 +98,8 @@ def test_as_of_is_the_states_unless_given_and_today_without_either():
         {"as_of": "2023-02-30"},
         {"as_of": 20240229},
         {"state": "{}"},
+        {"features": custom(None)},
+        {"features": 7},
     ],
 )
 def test_a_wrong_argument_is_a_config_error_that_names_it(arguments):

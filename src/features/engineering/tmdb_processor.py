@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from features.engineering.batch import is_frame
 from features.engineering.declarations import by_family
 from features.engineering.engines import default_engine, engine_named
 from features.engineering.families import default_features
 from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.fitting import FittedState, fit
 from features.engineering.movies import Movies
+from features.engineering.values import is_missing
 from features.errors import ConfigError, NotFoundError
 from features.frames import Frame, backend_of
 
@@ -71,8 +73,11 @@ class AdvancedTMDBPreProcessor:
             raise ConfigError(message, field="on_invalid", value=on_invalid)
         if state is not None and not isinstance(state, FittedState):
             raise ConfigError(f"state is {type(state).__name__}; it must be a FittedState", field="state", value=state)
+        if features is not None and not isinstance(features, Iterable):
+            message = f"features is {type(features).__name__}; give a list: features=[my_feature]"
+            raise ConfigError(message, field="features", value=features)
         self._engine = engine_named(backend or _backend_for(movies))
-        self._families = by_family(default_features() if features is None else features, self._engine)
+        self._families = by_family(default_features() if features is None else list(features), self._engine)
         self._as_of = _day(as_of)
         self._given_state = state
         self._movies = _typed(movies)
@@ -142,18 +147,14 @@ def _backend_for(movies: object) -> str:
 def _typed(movies: Any) -> Movies:
     if isinstance(movies, Movies):
         return movies
-    return (
-        Movies.from_frame(movies)
-        if hasattr(movies, "__arrow_c_stream__") or backend_of(movies)
-        else Movies.from_records(movies)
-    )
+    return Movies.from_frame(movies) if is_frame(movies) else Movies.from_records(movies)
 
 
 def _day(as_of: object) -> dt.date | None:
-    if isinstance(as_of, dt.datetime):
-        return as_of.date()
-    if as_of is None or isinstance(as_of, dt.date):
-        return as_of
+    if as_of is None:
+        return None
+    if isinstance(as_of, dt.date) and not is_missing(as_of):  # pandas' NaT passes for a datetime
+        return as_of.date() if isinstance(as_of, dt.datetime) else as_of
     try:
         return dt.datetime.strptime(str(as_of), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
     except ValueError:
