@@ -161,7 +161,7 @@ def batches_of_frame(frame: Frame, names: FieldNames) -> Iterator[Batch]:
 def _arrow_table(frame: Frame, names: FieldNames) -> pa.Table:
     """The frame in Arrow. A polars column that has no type there becomes text, unless it is a movie's field."""
     try:
-        return pa.table(frame)
+        return frame if isinstance(frame, pa.Table) else pa.table(frame)  # Arrow 19 would crash on a view without bytes
     except (TypeError, ValueError):
         if backend_of(frame) != "polars":
             raise _not_taken(frame) from None
