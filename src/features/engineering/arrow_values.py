@@ -3,8 +3,9 @@ that it does not know, text that is not UTF-8."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain, count
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -51,7 +52,10 @@ def python_value(scalar: pa.Scalar) -> Any:
 def distinct_names(names: Iterable[str]) -> list[str]:
     """``names``, those that stood before with a number: "name" and "name (2)"."""
     found: dict[str, None] = {}
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(2))  # a sheet may have thousands of ""
     for name in names:
-        spellings = chain([name], (f"{name} ({number})" for number in count(2)))
-        found[next(one for one in spellings if one not in found)] = None
+        one = name
+        while one in found:
+            one = f"{name} ({next(numbers[name])})"
+        found[one] = None
     return list(found)
