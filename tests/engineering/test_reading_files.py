@@ -6,10 +6,16 @@ import csv
 import gzip
 import io
 import json
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.engineering.movies import Movies, read_movies, sample_movies
 from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
@@ -108,6 +114,92 @@ def test_very_long_cells_are_read_and_the_csv_module_is_left_as_it_was(tmp_path)
     assert csv.field_size_limit() == before
 
 
+class Pieces(io.RawIOBase):
+    """A pipe: each read gives what was written at once, which may be made on demand."""
+
+    def __init__(self, pieces):
+        self.pieces = iter(pieces)
+        self.rest = b""
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        piece = self.rest or next(self.pieces, b"")
+        size = min(len(piece), len(buffer))
+        buffer[:size], self.rest = piece[:size], piece[size:]
+        return size
+
+
+def test_files_read_at_once_leave_the_csv_module_as_it_was():
+    before = csv.field_size_limit()
+    first_reads, second_reads, first_is_done = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        yield b"id,title\n"
+        first_reads.set()
+        assert second_reads.wait(60)
+        yield b"1," + b"x" * 3000
+
+    def second():
+        yield b"id,title\n"
+        second_reads.set()
+        assert first_is_done.wait(60)
+        for _ in range(50):
+            yield b"x" * 4000
+        yield b"\n"
+
+    def read_first():
+        with suppress(InvalidMoviesError):
+            found.append(read_movies(io.BufferedReader(Pieces(first())), format="csv"))
+        first_is_done.set()
+
+    found = []
+    thread = threading.Thread(target=read_first)
+    thread.start()
+    assert first_reads.wait(60)
+    assert read_movies(io.BufferedReader(Pieces(second())), format="csv").rejected.num_rows == 1
+    thread.join()
+    assert ids(found[0]) == [1]
+    assert csv.field_size_limit() == before
+
+
+TABLES = st.lists(st.lists(st.text('a",\r\n', max_size=5), min_size=2, max_size=2), max_size=4)
+
+
+@given(rows=TABLES, more=st.lists(st.text("a,\n", max_size=5), max_size=4), ends=st.booleans())
+def test_an_open_quote_is_told_with_its_line_and_closed_ones_are_read(rows, more, ends):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(
+        [["id", "title", "overview"], *([at, f"x{one}", two] for at, (one, two) in enumerate(rows))]
+    )
+    whole = text.getvalue() if ends else text.getvalue().removesuffix("\r\n")
+    assert ids(read_movies(io.BytesIO(whole.encode()), format="csv")) == list(range(len(rows)))
+    line = len(io.StringIO(text.getvalue(), newline=None).readlines()) + 1
+    cut = text.getvalue() + '9,x,"' + "\n".join(more)
+    with pytest.raises(InvalidMoviesError, match=f"never closed in the record that starts in line {line};"):
+        read_movies(io.BytesIO(cut.encode()), format="csv")
+
+
+def test_what_follows_a_closed_quote_is_part_of_the_cell(tmp_path):
+    movies = read_movies(written(tmp_path, "m.csv", 'id,title\n1,"ok" he said\n2,the "x\n'))
+    assert movies.table["title"].to_pylist() == ["ok he said", 'the "x']
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("id,title,x,x", ["id", "title", "x", "x (2)"]),
+        ("id,title,,,", ["id", "title", "", " (2)", " (3)"]),
+        ("x (2),x,id,title,x", ["x (2)", "x", "id", "title", "x (3)"]),
+    ],
+)
+def test_refused_records_are_told_with_every_cell_of_columns_of_one_name(tmp_path, header, told):
+    cells = [str(-number) for number in range(1, len(told) + 1)]
+    movies = read_movies(written(tmp_path, "m.csv", f"{header}\n{','.join(cells)}\n"))
+    assert json.loads(movies.rejected["record"][0].as_py()) == dict(zip(told, cells, strict=True))
+
+
 @pytest.mark.parametrize("content", ["id,title\n", "id,title"])
 def test_a_header_alone_is_no_movies(tmp_path, content):
     movies = read_movies(written(tmp_path, "m.csv", content))
@@ -142,6 +234,68 @@ def test_compressed_files_are_read_by_ending_and_by_content(tmp_path, ending, co
         assert not file.closed
 
 
+LONG = {**ONE, "overview": "long " * 4000}
+CONTENTS = {
+    "a list": json.dumps([LONG, TWO]).encode(),
+    "a list on lines": json.dumps([LONG, TWO], indent=1).encode(),
+    "a page": json.dumps({"page": 1, "results": [LONG, TWO]}).encode() + b"\n",
+    "a page on lines": json.dumps({"page": 1, "results": [LONG, TWO]}, indent=1).encode(),
+    "lines": b"\n".join([b"", json.dumps(LONG).encode(), b" ", json.dumps(TWO).encode()]),
+    "lines of pages": b"\n".join(json.dumps({"results": [one]}).encode() for one in (LONG, TWO)) + b"\n",
+    "lines after a mark": b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(one).encode() for one in (LONG, TWO)),
+    "cells": b"id,title,overview\n603,The Matrix,%s\n604,Reloaded," % (b"long " * 4000),
+    "Parquet": None,
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+@given(sizes=st.lists(st.integers(1, 9000), min_size=1, max_size=4))
+def test_what_a_pipe_holds_does_not_depend_on_when_it_was_written(kind, compression, sizes):
+    content = CONTENTS[kind]
+    if kind == "Parquet":
+        content = _parquet([{"id": 603, "title": "The Matrix"}, {"id": 604, "title": "Reloaded"}])
+    if compression is not None:
+        content = pa.compress(content, "zstd", asbytes=True) if compression == "zstd" else gzip.compress(content, 1)
+    start, pieces = 0, []
+    for size in sizes:
+        pieces.append(content[start : start + size])
+        start += size
+    pieces.append(content[start:])
+    assert ids(read_movies(io.BufferedReader(Pieces(filter(None, pieces))))) == [603, 604]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("kind", ["a list", "lines", "cells", "Parquet"])
+def test_a_named_pipe_is_read_by_its_path(tmp_path, kind):
+    content = _parquet([{"id": 603, "title": "x"}, {"id": 604, "title": "y"}]) if kind == "Parquet" else CONTENTS[kind]
+    os.mkfifo(tmp_path / "pipe")
+    thread = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[content])
+    thread.start()
+    assert ids(read_movies(tmp_path / "pipe")) == [603, 604]
+    thread.join()
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
+def test_a_file_that_is_compressed_under_another_name_is_read(tmp_path, ending):
+    content = {"json": CONTENTS["a list"], "jsonl": CONTENTS["lines"], "csv": CONTENTS["cells"]}.get(
+        ending, _parquet([{"id": 603, "title": "x"}, {"id": 604, "title": "y"}])
+    )
+    for packed in (gzip.compress(content), pa.compress(content, "zstd", asbytes=True)):
+        assert ids(read_movies(written(tmp_path, f"m.{ending}", packed))) == [603, 604]
+
+
+def test_gzip_is_read_as_its_own_tools_do(tmp_path):
+    packed = gzip.compress(b"id,title\n1,a\n") + gzip.compress(b"2,b\n") + bytes(600)
+    assert ids(read_movies(written(tmp_path, "m.csv.gz", packed))) == [1, 2]
+    assert ids(read_movies(io.BytesIO(packed))) == [1, 2]
+    broken = bytearray(gzip.compress(b"id,title\n" + b"1,a\n" * 99))
+    broken[12] ^= 0xFF
+    for damaged in (packed[:-610], bytes(broken)):
+        with pytest.raises(InvalidMoviesError, match=r"m\.csv\.gz cannot be read"):
+            read_movies(written(tmp_path, "m.csv.gz", damaged))
+
+
 def _parquet(rows):
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink)
@@ -154,6 +308,29 @@ def test_text_files_are_read_and_stay_open(tmp_path):
         assert ids(read_movies(file)) == [1]
         assert not file.closed
     assert ids(read_movies(io.StringIO('[{"id": 2, "title": "b"}]'))) == [2]
+
+
+def test_text_files_are_read_from_where_they_are_and_in_their_encoding(tmp_path):
+    text = "id,title\n1,Amélie\n2,Léon\n"
+    for encoding in ("utf-8", "latin-1", "utf-16"):
+        path = written(tmp_path, "m.csv", ("skipped\n" + text).encode(encoding))
+        with path.open(encoding=encoding) as file:
+            file.readline()
+            assert read_movies(file).table["title"].to_pylist() == ["Amélie", "Léon"]
+        path = written(tmp_path, "m.csv", text.encode(encoding))
+        with path.open(encoding=encoding) as file:
+            file.readline()
+            file.seek(0)
+            assert read_movies(file).table["title"].to_pylist() == ["Amélie", "Léon"]
+    ascii_alone = pytest.raises(InvalidMoviesError, match="is not ascii text; open it with the encoding that it has")
+    with written(tmp_path, "m.csv", text).open(encoding="ascii") as file, ascii_alone:
+        read_movies(file)
+    with written(tmp_path, "m.csv", text.encode("latin-1")).open(encoding="utf-8", errors="replace") as file:
+        assert read_movies(file).table["title"].to_pylist() == ["Am\ufffdlie", "L\ufffdon"]
+    with written(tmp_path, "m.csv", gzip.compress(text.encode())).open(encoding="utf-8") as file:
+        assert ids(read_movies(file)) == [1, 2]
+    with pytest.raises(InvalidMoviesError, match="is not UTF-8 text"):
+        read_movies(io.StringIO("id,title\n1,\ud800\n"))
 
 
 def test_columns_can_be_renamed(tmp_path):
@@ -241,7 +418,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     path = written(tmp_path, "m.csv", "id,title\n1,a\n")
-    monkeypatch.setattr(pa, "input_stream", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InvalidMoviesError, match=r"m\.csv may not be read by you; check its permissions$"):
         read_movies(path)
 

@@ -3,19 +3,23 @@ file."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Literal, TypeAlias, cast, get_args
+from typing import IO, Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.engineering.arrow_values import distinct_names
 from features.engineering.batch import (
     BATCH_ROWS,
     Batch,
@@ -24,11 +28,12 @@ from features.engineering.batch import (
     batches_of_arrow,
     batches_of_records,
 )
+from features.engineering.opening import COMPRESSIONS, name_of, not_movies, opened, rewound
+from features.engineering.opening import PathLike as PathLike
 from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
 
 Format: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-PathLike: TypeAlias = str | os.PathLike[str]
 
 _ENDINGS: dict[str, Format] = {
     ".json": "json",
@@ -38,8 +43,6 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: FieldNames) -> Iterator[Batch]:
@@ -48,15 +51,17 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
         message = f"format is {given!r}; it must be one of {', '.join(FORMATS)}, or None to tell by the file"
         raise ConfigError(message, field="format", value=given)
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
-        raise _not_movies(f"source is {type(source).__name__};", "give a path or an open file")
-    where = _named(source)
-    with _told_as_movies(where, given or _format_by_ending(source)), _opened(source) as stream:
-        start = stream.peek(1 << 16)
-        if not start:
-            raise _not_movies(where, "is empty")
-        chosen = given or _format_by_ending(source) or _format_by_content(start)
+        raise not_movies(f"source is {type(source).__name__};", "give a path or an open file")
+    where = name_of(source)
+    by_name = given or _format_by_ending(source)
+    with _told_as_movies(where, by_name), opened(source) as (stream, path):
+        if not stream.peek(1):
+            raise not_movies(where, "is empty")
+        read: list[bytes] = []
+        chosen = by_name or _format_by_content(_noted(stream, read))
+        stream = rewound(b"".join(read), stream)
         if chosen == "parquet":
-            yield from _parquet_batches(stream, source, names, where)
+            yield from _parquet_batches(stream, path, names, where)
             return
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
         try:
@@ -65,82 +70,57 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
             text.detach()
 
 
-def _not_movies(where: str, reason: str) -> InvalidMoviesError:
-    return InvalidMoviesError(f"{where} {reason}", count=0, problems=())
-
-
 @contextmanager
 def _told_as_movies(where: str, named: Format | None) -> Iterator[None]:
     """Turn what parsers and decompressors raise into one sentence about the file, whose format may be ``named``."""
     try:
         yield
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.encoding != "utf-8":
+            raise not_movies(where, f"is not {error.encoding} text; open it with the encoding that it has") from None
         other = "" if named else ", or name its format with format="
-        raise _not_movies(where, f"is not UTF-8 text; convert it, as with iconv -f LATIN1 -t UTF-8{other}") from None
+        raise not_movies(where, f"is not UTF-8 text; convert it, as with iconv -f LATIN1 -t UTF-8{other}") from None
     except PermissionError:
-        raise _not_movies(where, "may not be read by you; check its permissions") from None
-    except (csv.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError) as error:
+        raise not_movies(where, "may not be read by you; check its permissions") from None
+    except (csv.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:
         if isinstance(error, SourceNotFoundError):
             raise
-        raise _not_movies(where, f"cannot be read: {error}") from error
-
-
-def _named(source: object) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return str(source)
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) else "the input"
-
-
-@contextmanager
-def _opened(source: PathLike | IO[Any]) -> Iterator[io.BufferedReader]:
-    """The decompressed bytes of ``source``. A file that the caller opened is not closed."""
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if not path.exists():
-            raise SourceNotFoundError(f"there is no file {path}; check the path", path=str(path))
-        if path.is_dir():
-            raise _not_movies(str(path), "is a directory; name a file in it")
-        compression = _COMPRESSIONS.get(path.suffix.lower())
-        with pa.input_stream(str(path), compression=compression) as stream:
-            yield cast(io.BufferedReader, io.BufferedReader(cast(io.RawIOBase, stream)))
-        return
-    given = _binary(source)
-    start = given.peek(4)[:4]
-    compression = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
-    if compression is None:
-        yield given
-        return
-    with pa.input_stream(pa.BufferReader(given.read()), compression=compression) as stream:
-        yield io.BufferedReader(cast(io.RawIOBase, stream))
-
-
-def _binary(source: IO[Any]) -> io.BufferedReader:
-    """An open file's bytes, with ``peek``. Text files are encoded again where they have no bytes beneath."""
-    beneath = getattr(source, "buffer", source)
-    if isinstance(beneath, io.BufferedReader):
-        return beneath
-    data = source.read()
-    return io.BufferedReader(cast(io.RawIOBase, io.BytesIO(data.encode() if isinstance(data, str) else data)))
+        raise not_movies(where, f"cannot be read: {error}") from error
 
 
 def _format_by_ending(source: object) -> Format | None:
-    suffixes = [suffix.lower() for suffix in Path(_named(source)).suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSIONS:
+    suffixes = [suffix.lower() for suffix in Path(name_of(source)).suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
     return _ENDINGS.get(suffixes[-1]) if suffixes else None
 
 
-def _format_by_content(start: bytes) -> Format:
-    if start.startswith(b"PAR1"):
+def _noted(lines: Iterable[bytes], read: list[bytes]) -> Iterator[bytes]:
+    """The lines, each noted in ``read`` as it is taken."""
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _format_by_content(lines: Iterator[bytes]) -> Format:
+    """What starts with ``lines``, of which no more than two that are not empty are taken."""
+    filled = (bare for line in lines if (bare := line.removeprefix(codecs.BOM_UTF8).strip()))
+    first = next(filled, b"")
+    if first.startswith(b"PAR1"):
         return "parquet"
-    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"["):
+    if first.startswith(b"["):
         return "json"
-    if start.startswith(b"{"):
-        first, _, rest = start.partition(b"\n")
-        return "jsonl" if rest.lstrip().startswith(b"{") and first.rstrip().endswith(b"}") else "json"
-    return "csv"
+    if not first.startswith(b"{"):
+        return "csv"
+    return "jsonl" if next(filled, None) and _is_json(first) else "json"
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _json_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Iterator[Batch]:
@@ -152,11 +132,11 @@ def _json_records(text: str, where: str) -> Iterator[object]:
     """The records of a document, parsed one at a time, so that a long list never is all Python objects."""
     at = _skip_space(text, 0)
     if at == len(text):
-        raise _not_movies(where, "is empty")
+        raise not_movies(where, "is empty")
     if text[at] != "[":
         value, at = _parsed(text, at, where)
         if not isinstance(value, dict):
-            raise _not_movies(where, "holds no movies: a record is a JSON object, several are a list of them")
+            raise not_movies(where, "holds no movies: a record is a JSON object, several are a list of them")
         yield from _unpaged(value)
         if _skip_space(text, at) < len(text):
             raise _broken(text, at, "something follows the object", where)
@@ -204,7 +184,7 @@ def _parsed(text: str, at: int, where: str) -> tuple[Any, int]:
 def _broken(text: str, at: int, what: str, where: str, *, line: int | None = None) -> InvalidMoviesError:
     line = line or text.count("\n", 0, at) + 1
     hint = "; one record a line is format='jsonl'" if what.startswith("something follows the object") else ""
-    return _not_movies(where, f"is not valid JSON at line {line}: {what}{hint}")
+    return not_movies(where, f"is not valid JSON at line {line}: {what}{hint}")
 
 
 def _jsonl_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Iterator[Batch]:
@@ -238,42 +218,73 @@ def _parsed_line(content: str, line: int, where: str) -> object:
 
 
 def _json_list(where: str) -> InvalidMoviesError:
-    return _not_movies(where, "has a list where a line should be one record; a list of records is format='json'")
+    return not_movies(where, "has a list where a line should be one record; a list of records is format='json'")
 
 
 def _csv_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Iterator[Batch]:
     """Batches of comma-separated cells, all of them text; ``row`` is the line where a record starts, from
     1."""
-    reader = csv.reader(text)
-    lines = _csv_lines(reader)
+    lines = _csv_lines(text, where)
     _, header = next(_large_cells(lines, 1), [(0, [])])[0]
     if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
-        raise _not_movies(where, f"is separated by {other!r}; separate its cells by commas")
+        raise not_movies(where, f"is separated by {other!r}; separate its cells by commas")
     header = [name.strip() for name in header]
     found = names.present(header, where)
     at = {field: [header.index(name) for name in ours] for field, ours in found.items() if ours}
+    told = distinct_names(header)
     for chunk in _large_cells(lines, BATCH_ROWS):
-        yield _csv_batch(chunk, header, at)
+        yield _csv_batch(chunk, told, at)
 
 
-def _csv_lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _csv_lines(text: Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not an empty line, with the line it starts on."""
+    at_end: list[bool] = []
+    reader = csv.reader(chain(text, _told(at_end)))
     start = 1
     for cells in reader:
+        if at_end:  # it looked for another line, and so for the end of a quote
+            reason = f"has a quote that is never closed in the record that starts in line {start}"
+            raise not_movies(where, f"{reason}; close it, or double it where it is part of the text")
         if cells:
             yield start, cells
         start = reader.line_num + 1
 
 
+def _told(reached: list[bool]) -> Iterator[str]:
+    """Nothing; but ``reached`` is then not empty."""
+    reached.append(True)
+    yield from ()
+
+
+class _AnyLength:
+    """Cells of any length while some thread reads: the csv module has one limit for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._usual = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._readers:
+                self._usual = csv.field_size_limit(2**31 - 1)
+            self._readers += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                csv.field_size_limit(self._usual)
+
+
+_ANY_LENGTH = _AnyLength()
+
+
 def _large_cells(lines: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    """Chunks of ``lines``, read with cells of any length. The csv module's limit is global: it is put back
-    each time."""
+    """Chunks of ``lines``, read with cells of any length."""
     while True:
-        usual = csv.field_size_limit(2**31 - 1)
-        try:
+        with _ANY_LENGTH:
             chunk = list(islice(lines, size))
-        finally:
-            csv.field_size_limit(usual)
         if not chunk:
             return
         yield chunk
@@ -322,12 +333,9 @@ _TEXT_READERS: dict[str, Callable[[io.TextIOWrapper, FieldNames, str], Iterator[
 }
 
 
-def _parquet_batches(
-    stream: io.BufferedReader, source: PathLike | IO[Any], names: FieldNames, where: str
-) -> Iterator[Batch]:
+def _parquet_batches(stream: io.BufferedReader, path: str | None, names: FieldNames, where: str) -> Iterator[Batch]:
     """Batches of a Parquet file; ``row`` is the position."""
-    plain = isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() not in _COMPRESSIONS
     # From its path a file is read a piece at a time; a stream must be in memory, to be read from its end.
-    with pq.ParquetFile(str(source) if plain else pa.BufferReader(stream.read())) as file:
+    with pq.ParquetFile(path or pa.BufferReader(stream.read())) as file:
         batches = file.iter_batches(batch_size=BATCH_ROWS)
         yield from batches_of_arrow(batches, file.schema_arrow, names, where)
