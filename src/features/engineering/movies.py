@@ -102,7 +102,8 @@ def read_movies(
     """Movies from a JSON, JSONL, CSV or Parquet file, or from an open file, text or binary.
 
     JSON may be a list of records, one record, or one or more pages of TMDB's API (objects with ``results``).
-    Files ending in .gz or .zst are decompressed. Text is UTF-8, with or without a byte-order mark.
+    Files that gzip or zstd compressed are told by how they start. Text is UTF-8, with or without a byte-order mark; a
+    file opened as text is taken as it was decoded.
 
     Args:
         source: a path or an open file, which stays open.
