@@ -1,6 +1,6 @@
 """The few figures that features take from all movies together: computed once, in NumPy, whatever the engine.
 
-Sums are exactly rounded (``math.fsum``), so a figure does not depend on the order of the movies.
+Sums are exactly rounded, so a figure does not depend on the order of the movies.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from features.errors import ConfigError
 STATE_VERSION = 1
 RATING_BINS = 101
 _POPULAR = 5
+_ADDED_EXACTLY = 1 << 26  # so many whole numbers below 2**27 make less than 2**53
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,24 @@ def rating_bin(ratings: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.floor(10 * ratings + 0.5).astype(np.int64)
 
 
+def exact_sum(values: npt.NDArray[np.float64]) -> float:
+    """The sum of finite numbers, rounded once: what ``math.fsum`` gives, in half the time.
+
+    Each number is two whole ones, of its upper 26 bits and of the 27 below, times a power of two. Those that share the
+    power are added without rounding, as 64-bit floats hold all whole numbers up to 2**53; ``fsum`` adds what is left.
+    """
+    parts: list[float] = []
+    for start in range(0, len(values), _ADDED_EXACTLY):
+        fractions, exponents = np.frexp(values[start : start + _ADDED_EXACTLY])
+        shifted = fractions * 2.0**26
+        upper = np.trunc(shifted)
+        least = int(exponents.min())
+        for whole, bits in ((upper, 26), ((shifted - upper) * 2.0**27, 53)):
+            sums = np.bincount(exponents - least, weights=whole)
+            parts += np.ldexp(sums, np.arange(len(sums)) + least - bits).tolist()
+    return math.fsum(parts)
+
+
 def _mean(values: npt.NDArray[np.float64]) -> float | None:
     if not len(values):
         return None
@@ -158,7 +177,7 @@ def _mean(values: npt.NDArray[np.float64]) -> float | None:
     if low == high:
         return low + 0.0  # dividing a sum could miss the common value; + 0.0 makes -0.0 plain
     shrink = 2.0**-64 if high > 2.0**900 else 1.0  # sums of the largest floats would overflow
-    return math.fsum((values * shrink).tolist()) / len(values) / shrink
+    return exact_sum(values * shrink) / len(values) / shrink
 
 
 def _mean_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
@@ -172,7 +191,7 @@ def _mean_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float | None, 
         return mean, 0.0
     exponent = math.frexp(furthest)[1]
     scaled = np.ldexp(distances, -exponent)  # exact: only exponents change
-    deviation = math.ldexp(math.sqrt(math.fsum((scaled * scaled).tolist()) / len(values)), exponent)
+    deviation = math.ldexp(math.sqrt(exact_sum(scaled * scaled) / len(values)), exponent)
     # Libraries divide by multiplying with the reciprocal, which is infinite for a subnormal number.
     return mean, deviation if deviation >= sys.float_info.min else 0.0
 
