@@ -258,10 +258,12 @@ def _refused(which: pa.Array, reason: str) -> Problems:
 
 def _blank(texts: pa.Array) -> Problems:
     """Texts that hold only white space. Those that start with an ASCII letter or the like do not."""
-    first = pc.binary_slice(texts.cast(pa.large_binary()), 0, 1)
-    suspects = np.flatnonzero(pc.or_(pc.less_equal(first, b" "), pc.greater(first, b"\x7f")).fill_null(False))
+    source, offsets = text_bytes(texts)
+    first = np.append(source, 0)[offsets[:-1]]
+    suspects = np.flatnonzero((first <= ord(" ")) | (first > 0x7F) | (np.diff(offsets) == 0))
     trimmed = pc.utf8_trim(texts.take(pa.array(suspects)), values.WHITE_SPACE)
-    return dict.fromkeys(suspects[np.asarray(pc.equal(pc.binary_length(trimmed), 0))].tolist(), "is empty")
+    blank = pc.equal(pc.binary_length(trimmed), 0).fill_null(False)
+    return dict.fromkeys(suspects[np.asarray(blank)].tolist(), "is empty")
 
 
 def parse_dates(column: pa.Array) -> pa.Array:

@@ -17,7 +17,7 @@ from features.engineering.batch import Batch, FieldNames, batches_of_frame, batc
 from features.engineering.columns import Problems, typed_column
 from features.engineering.genres import genre_masks
 from features.engineering.readers import Format, PathLike, batches_of_file
-from features.engineering.record_json import record_json
+from features.engineering.record_json import records_json
 from features.engineering.sample import sample_movies
 from features.engineering.schema import FIELDS, MOVIE_SCHEMA, REJECTED_SCHEMA
 from features.engineering.values import integer_or_none
@@ -164,24 +164,23 @@ _NULLABLE_SCHEMA = pa.schema([field.with_nullable(True) for field in MOVIE_SCHEM
 def _note(problems: dict[int, tuple[str, str]], field: str, found: Problems) -> None:
     """Add what was found to what is known: a record is listed for its first problem only."""
     for position, reason in found.items():
-        problems.setdefault(position, (field, reason))
+        if position not in problems:
+            problems[position] = (field, reason)
 
 
 def _account(batch: Batch, problems: dict[int, tuple[str, str]], ids: pa.Array) -> pa.Table:
     if not problems:
         return REJECTED_SCHEMA.empty_table()
     positions = sorted(problems)
+    fields, reasons = zip(*map(problems.__getitem__, positions), strict=True)
     columns = [
         [batch.rows[at] for at in positions],
         _readable_ids(batch, positions, ids),
-        [problems[at][0] for at in positions],
-        [problems[at][1] for at in positions],
-        [record_json(record) for record in batch.records(positions)],
+        fields,
+        reasons,
+        records_json(batch.records(positions)),
     ]
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, REJECTED_SCHEMA, strict=True)],
-        schema=REJECTED_SCHEMA,
-    )
+    return pa.table(columns, schema=REJECTED_SCHEMA)
 
 
 def _readable_ids(batch: Batch, positions: list[int], ids: pa.Array) -> list[int | None]:

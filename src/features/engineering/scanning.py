@@ -6,14 +6,13 @@ faster than any regex over the same texts, and gives both engines the same resul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.engineering.values import WHITE_SPACE
 
@@ -21,24 +20,17 @@ _Bytes = npt.NDArray[np.uint8]
 _Offsets = npt.NDArray[np.int64]
 
 
-def lower_ascii(text: pa.Array) -> pa.Array:
-    """The texts with A to Z in lower case, and every other character as it is."""
-    source, offsets = text_bytes(text)
-    capitals = (source - np.uint8(ord("A"))) < 26  # bytes below "A" wrap around to high numbers
-    lowered = source | (capitals.view(np.uint8) << 5)
-    validity = pa.array(np.asarray(text.is_valid())).buffers()[1] if text.null_count else None
-    return pa.LargeStringArray.from_buffers(len(text), pa.py_buffer(offsets), pa.py_buffer(lowered), validity)
-
-
 def count_words(text: pa.Array) -> pa.Array:
     """Maximal runs of characters that are not Unicode White_Space, in each text, as int32."""
     source, offsets = text_bytes(text)
-    space = (source == ord(" ")) | ((source - np.uint8(ord("\t"))) < 5)  # tab to carriage return
+    space = source == ord(" ")
+    control = source - np.uint8(ord("\t"))
+    space |= np.less(control, 5, out=control.view(bool))  # tab to carriage return
     _mark_wide_spaces(source, space)
     after_space = np.empty(len(source) + 1, dtype=bool)
     after_space[1:] = space
     after_space[offsets] = True  # the start of a text is as good as a space
-    counts = _set_between(after_space[:-1] > space, offsets)
+    counts = _set_between(np.greater(after_space[:-1], space, out=space), offsets)
     return pa.array(counts, mask=np.asarray(text.is_null()) if text.null_count else None)
 
 
@@ -95,31 +87,15 @@ def _mark_wide_spaces(source: _Bytes, space: npt.NDArray[np.bool_]) -> None:
 SCANS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "title_words": ("title", count_words),
     "overview_words": ("overview", count_words),
-    "overview_lower": ("overview", lower_ascii),
+    "overview_lower": ("overview", pc.ascii_lower),
 }
 """Columns found by scanning: name → the text column and how it is scanned."""
 
-_WORTH_THREADS = 10_000
-"""Movies whose scans take longer than starting threads does. NumPy lets go of the interpreter while it compares."""
-
 
 def with_scans(movies: pa.Table, names: frozenset[str]) -> pa.Table:
-    """``movies`` with those of ``names`` that are scans as further columns, each found by a thread of its own."""
-    wanted = sorted(SCANS.keys() & names)
-    if movies.num_rows < _WORTH_THREADS:
-        found = map(_scanned, repeat(movies), wanted)
-        return _appended(movies, wanted, found)
-    with ThreadPoolExecutor(len(SCANS)) as threads:
-        return _appended(movies, wanted, threads.map(_scanned, repeat(movies), wanted))
-
-
-def _scanned(movies: pa.Table, name: str) -> pa.ChunkedArray:
-    column, scan = SCANS[name]
-    chunks = movies[column].chunks or [pa.nulls(0, movies[column].type)]
-    return pa.chunked_array([scan(chunk) for chunk in chunks])
-
-
-def _appended(movies: pa.Table, names: Sequence[str], columns: Iterable[pa.ChunkedArray]) -> pa.Table:
-    for name, column in zip(names, columns, strict=True):
-        movies = movies.append_column(name, column)
+    """``movies`` with those of ``names`` that are scans as further columns."""
+    for name in sorted(SCANS.keys() & names):
+        column, scan = SCANS[name]
+        chunks = movies[column].chunks or [pa.nulls(0, movies[column].type)]
+        movies = movies.append_column(name, pa.chunked_array([scan(chunk) for chunk in chunks]))
     return movies
