@@ -17,7 +17,7 @@ from features.engineering.values import is_missing, is_missing_type
 from features.errors import ConfigError, InvalidMoviesError
 from features.frames import Frame, backend_of
 
-RECORD_ROWS = 1 << 12
+RECORD_ROWS = 1 << 13
 """Records turned into columns at a time: few enough to stay in the processor's cache meanwhile."""
 BATCH_ROWS = 1 << 16
 """Rows judged at a time: enough for whole-column work, few enough that a large input never is all Python

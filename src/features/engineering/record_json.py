@@ -20,7 +20,7 @@ _AS_OURS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | 
 
 
 def records_json(records: Iterable[object]) -> pa.Array:
-    """Each record as JSON, in one large_string array: what JSON cannot say (NaN, dates, bytes, other classes) is said as
+    """Each record as JSON, as a large_string array: what JSON cannot say (NaN, dates, bytes, other classes) is said as
     text."""
     written, ends = bytearray(), [0]
     for record in records:

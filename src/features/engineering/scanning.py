@@ -24,9 +24,7 @@ def count_words(text: pa.Array) -> pa.Array:
     """Maximal runs of characters that are not Unicode White_Space, in each text, as int32."""
     source, offsets = text_bytes(text)
     space = source == ord(" ")
-    control = source - np.uint8(ord("\t"))
-    space |= np.less(control, 5, out=control.view(bool))  # tab to carriage return
-    _mark_wide_spaces(source, space)
+    _mark_rare_spaces(source, space)
     after_space = np.empty(len(source) + 1, dtype=bool)
     after_space[1:] = space
     after_space[offsets] = True  # the start of a text is as good as a space
@@ -44,17 +42,13 @@ def text_bytes(text: pa.Array) -> tuple[_Bytes, _Offsets]:
     return source[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
-_ONES = np.unpackbits(np.arange(1 << 16, dtype="<u2").view(np.uint8)).reshape(-1, 16).sum(axis=1, dtype=np.int32)
-"""How many bits are set in each number of 16 bits."""
-
-
 def _set_between(flags: npt.NDArray[np.bool_], offsets: _Offsets) -> npt.NDArray[np.int32]:
-    """How many flags are set from each offset to the next, by running totals over 16 flags at a time."""
+    """How many flags are set from each offset to the next, by running totals over 64 flags at a time."""
     packed = np.packbits(flags, bitorder="little")
-    words = np.append(packed, np.zeros(2 + len(packed) % 2, np.uint8)).view("<u2")  # and one more, for the last offset
-    before = np.append(0, np.cumsum(_ONES[words], dtype=np.int64))
-    word, bit = offsets >> 4, offsets & 15
-    within = _ONES[words[word] & ((1 << bit) - 1)]
+    words = np.append(packed, np.zeros(16 - len(packed) % 8, np.uint8)).view("<u8")  # one more, for the last offset
+    before = np.append(0, np.cumsum(np.bitwise_count(words), dtype=np.int64))
+    word, bit = offsets >> 6, (offsets & 63).astype(np.uint64)
+    within = np.bitwise_count(words[word] & ((np.uint64(1) << bit) - np.uint64(1)))
     counts: npt.NDArray[np.int32] = np.diff(before[word] + within).astype(np.int32)
     return counts
 
@@ -68,18 +62,22 @@ _LEADS = np.zeros(256, dtype=bool)
 _LEADS[[one[0] for one in _WIDE_SPACES]] = True
 
 
-def _mark_wide_spaces(source: _Bytes, space: npt.NDArray[np.bool_]) -> None:
-    """Set ``space`` at every byte of the white space beyond ASCII, which is two or three bytes wide."""
-    beyond_ascii = np.flatnonzero(source > 0x7F)
-    leads = beyond_ascii[_LEADS[source[beyond_ascii]]]  # only at the first byte of a character do these values stand
-    if not len(leads):
+def _mark_rare_spaces(source: _Bytes, space: npt.NDArray[np.bool_]) -> None:
+    """Set ``space`` at tab to carriage return, and at every byte of the white space beyond ASCII, which is two or three
+    bytes wide. Only bytes that are not printable ASCII are looked at."""
+    odd = source - np.uint8(ord(" "))
+    rare = np.flatnonzero(np.greater(odd, 0x5F, out=odd.view(bool)))
+    if not len(rare):
         return
+    found = source[rare]
+    space[rare[(found - np.uint8(ord("\t"))) < 5]] = True
+    leads = rare[_LEADS[found]]  # only at the first byte of a character do these values stand
     for width, codes in _CODES_BY_WIDTH.items():
         at = leads[leads <= len(source) - width]
-        found = np.zeros(len(at), np.int32)
+        characters = np.zeros(len(at), np.int32)
         for step in range(width):
-            found = found << 8 | source[at + step]
-        at = at[np.isin(found, codes)]
+            characters = characters << 8 | source[at + step]
+        at = at[np.isin(characters, codes)]
         for step in range(width):
             space[at + step] = True
 
