@@ -29,6 +29,8 @@ from features import AdvancedTMDBPreProcessor, FittedState, Movies, sample_movie
 AS_OF = dt.date(2026, 1, 1)
 MANY, MILLION = 100_000, 1_000_000
 QUICK_MANY, QUICK_MILLION = 2_000, 20_000
+ROUNDS, SHORT_ROUNDS = 3, 15
+"""How often each work is done: those that take seconds, and those that take less."""
 HAS_POLARS = importlib.util.find_spec("polars") is not None
 HAS_PANDAS = importlib.util.find_spec("pandas") is not None
 
@@ -45,19 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     with settings.folder() as folder:
         report = Report("processor", settings, questions, folder)
-    repeats = 3 if settings.quick else 5
     if HAS_POLARS:  # the small ones first: collecting garbage among 100,000 records empties the processor's caches
-        few_movies(report, repeats * 6)
-        refused_records(report, sample_movies(QUICK_MANY if settings.quick else 10_000, seed=1), repeats * 4)
+        few_movies(report)
+        refused_records(report, sample_movies(QUICK_MANY if settings.quick else 10_000, seed=1))
     records = sample_movies(QUICK_MANY if settings.quick else MANY, seed=1)
-    against_the_loop(report, records, repeats)
+    against_the_loop(report, records)
     if HAS_POLARS:
-        against_polars_by_hand(report, records, repeats)
+        against_polars_by_hand(report, records)
         a_million(report, QUICK_MILLION if settings.quick else MILLION, QUICK_MANY if settings.quick else MANY)
     return report.finish()
 
 
-def few_movies(report: Report, repeats: int) -> None:
+def few_movies(report: Report) -> None:
     """A small batch, and one movie as at serving time."""
     records = sample_movies(1_000, seed=2)
     state = AdvancedTMDBPreProcessor(records, backend="polars", as_of=AS_OF).state
@@ -67,23 +68,23 @@ def few_movies(report: Report, repeats: int) -> None:
             "1,000 dicts": lambda: processed(records, "polars"),
             "one dict with a state": lambda: transformed(records[:1], state),
         },
-        repeats,
+        SHORT_ROUNDS,
         "polars, end to end",
     )
     report.require("1,000 movies end to end on polars", medians["1,000 dicts"], "<", 25, "ms")
     report.require("one movie with a state on polars", medians["one dict with a state"], "<", 10, "ms")
 
 
-def refused_records(report: Report, good: list[dict[str, Any]], repeats: int) -> None:
+def refused_records(report: Report, good: list[dict[str, Any]]) -> None:
     """Records to feature tables and the account of the refused, where all records are good and where none is."""
     bad = [{**record, "vote_count": -1} for record in good]
     works = {"good": lambda: accounted(good), "refused": lambda: accounted(bad)}
-    medians = in_turn(report, works, repeats, f"{len(good):,} dicts to tables and account, polars")
+    medians = in_turn(report, works, SHORT_ROUNDS, f"{len(good):,} dicts to tables and account, polars")
     ratio = medians["refused"] / medians["good"]
     report.require("refused records against good ones", ratio, "<", 1.25, "times as long")
 
 
-def against_the_loop(report: Report, records: list[dict[str, Any]], repeats: int) -> None:
+def against_the_loop(report: Report, records: list[dict[str, Any]]) -> None:
     """Records to tables, validation and fit included, by each engine and by the loop."""
     engines = [name for name, installed in (("polars", HAS_POLARS), ("pandas", HAS_PANDAS)) if installed]
     some = records[:1_000]
@@ -93,14 +94,14 @@ def against_the_loop(report: Report, records: list[dict[str, Any]], repeats: int
     works: dict[str, Callable[[], object]] = {"loop": lambda: row_loop.features_of(records, AS_OF)}
     for backend in engines:
         works[backend] = lambda backend=backend: processed(records, backend)  # type: ignore[misc]
-    medians = in_turn(report, works, repeats, f"{len(records):,} dicts")
+    medians = in_turn(report, works, ROUNDS, f"{len(records):,} dicts")
     for backend, limit in (("polars", 20), ("pandas", 6)):
         if backend in medians:
             ratio = medians["loop"] / medians[backend]
             report.require(f"{backend} from dicts against the loop", ratio, ">=", limit, "times as fast")
 
 
-def against_polars_by_hand(report: Report, records: list[dict[str, Any]], repeats: int) -> None:
+def against_polars_by_hand(report: Report, records: list[dict[str, Any]]) -> None:
     """The features alone, from typed movies and a fitted state."""
     import polars as pl
 
@@ -117,7 +118,7 @@ def against_polars_by_hand(report: Report, records: list[dict[str, Any]], repeat
             "polars by hand": lambda: polars_expressions.features_of(frame, state),
             "processor": lambda: transformed(movies, state),
         },
-        repeats,
+        ROUNDS,
         f"features alone of {len(records):,} movies",
     )
     ratio = medians["processor"] / medians["polars by hand"]
@@ -130,7 +131,7 @@ def a_million(report: Report, million: int, many: int) -> None:
         large, small = Path(folder) / "large.parquet", Path(folder) / "small.parquet"
         write_movies(large, million)
         write_movies(small, many)
-        runs = [(from_parquet(small), from_parquet(large)) for _ in range(5)]
+        runs = [(from_parquet(small), from_parquet(large)) for _ in range(ROUNDS)]
     few = report.measured(f"{many:,} movies from Parquet", "µs a movie", *(1e6 * one[0] / many for one, _ in runs))
     all_ = report.measured(
         f"{million:,} movies from Parquet", "µs a movie", *(1e6 * one[0] / million for _, one in runs)

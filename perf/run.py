@@ -51,9 +51,9 @@ SCRIPTS = (
     Script("cache_effect", "criteria"),
     Script("startup", "targets"),
     Script("scaling", "targets"),
-    Script("processor", "targets", ("--quick",)),
+    Script("processor", "targets"),
     Script("store_limits", "targets", ("--quick",)),
-    Script("store_memory", "targets", ("--megabytes", "128")),
+    Script("store_memory", "targets", ("--megabytes", "512")),
 )
 
 

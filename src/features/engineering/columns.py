@@ -261,6 +261,8 @@ def _blank(texts: pa.Array) -> Problems:
     source, offsets = text_bytes(texts)
     first = np.append(source, 0)[offsets[:-1]]
     suspects = np.flatnonzero((first <= ord(" ")) | (first > 0x7F) | (np.diff(offsets) == 0))
+    if not len(suspects):
+        return {}
     trimmed = pc.utf8_trim(texts.take(pa.array(suspects)), values.WHITE_SPACE)
     blank = pc.equal(pc.binary_length(trimmed), 0).fill_null(False)
     return dict.fromkeys(suspects[np.asarray(blank)].tolist(), "is empty")

@@ -45,7 +45,7 @@ def text_bytes(text: pa.Array) -> tuple[_Bytes, _Offsets]:
 def _set_between(flags: npt.NDArray[np.bool_], offsets: _Offsets) -> npt.NDArray[np.int32]:
     """How many flags are set from each offset to the next, by running totals over 64 flags at a time."""
     packed = np.packbits(flags, bitorder="little")
-    words = np.append(packed, np.zeros(16 - len(packed) % 8, np.uint8)).view("<u8")  # one more, for the last offset
+    words = np.append(packed, np.zeros(8 - len(packed) % 8, np.uint8)).view("<u8")  # one more, for the last offset
     before = np.append(0, np.cumsum(np.bitwise_count(words), dtype=np.int64))
     word, bit = offsets >> 6, (offsets & 63).astype(np.uint64)
     within = np.bitwise_count(words[word] & ((np.uint64(1) << bit) - np.uint64(1)))
