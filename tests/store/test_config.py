@@ -1,21 +1,32 @@
 """A configuration is checked when it is written down, and names the field that is wrong."""
 
+import contextlib
 import os
 import pickle
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.errors import ConfigError
 from features.frames import default_backend
+from features.store.drivers import catalog_path
 from features.store.feature_store import FeatureStoreConfig
 from tests.conftest import INSTALLED
 
 WRONG = {
-    "base_path": ["", None, 3, "a\0b", b"store", "\ud800", "~nobody-of-this-name/store"],
+    "base_path": ["", None, 3, "a\0b", b"store", "\ud800", "/tmp/\udcff", "~nobody-of-this-name/store"],
     "backend": ["spark", "", 1],
-    "catalog_url": ["postgresql://x", "", 3, "sqlite://"],
+    "catalog_url": [
+        *("postgresql://x", "", 3, "sqlite://", "sqlite:///", "sqlite:///:memory:"),
+        *("sqlite:////a\0b", "sqlite:////a%00b", "sqlite:////\udcff", "sqlite:////a?mode=ro", "sqlite:///a?"),
+    ],
     "compression": ["brotli", None, "LZ4", []],
     "cache_enabled": [None, "yes", 1],
     "cache_max_size": [0, -1, 1.5, True, None],
@@ -45,6 +56,32 @@ def test_the_base_path_alone_is_enough() -> None:
 
 def test_a_home_folder_is_resolved() -> None:
     assert "~" not in str(FeatureStoreConfig("~/store").folder)
+
+
+@given(
+    path=st.text(st.sampled_from("a~%?# é"), min_size=1, max_size=4).filter(lambda text: text.strip("~")),
+    kind=st.sampled_from([str, Path]),
+)
+def test_places_stay_where_they_were_when_the_folder_of_the_process_changes(path: str, kind: type) -> None:
+    with tempfile.TemporaryDirectory() as begin, tempfile.TemporaryDirectory() as other:
+        with contextlib.chdir(begin):
+            below = f"below/{path}"
+            config = FeatureStoreConfig(kind(below), catalog_url=f"sqlite:///{quote(below)}")
+            here = Path.cwd()
+        with contextlib.chdir(other):
+            assert isinstance(config.base_path, kind)
+            assert config.folder == Path(config.base_path) == here / below
+            assert catalog_path(config) == here / below
+            for twin in (pickle.loads(pickle.dumps(config)), replace(config)):
+                assert twin == config
+                assert catalog_path(twin) == here / below
+            assert FeatureStoreConfig(kind(below)).folder != config.folder
+
+
+def test_a_catalog_url_that_is_absolute_is_kept_as_it_was_written() -> None:
+    config = FeatureStoreConfig("store", catalog_url="sqlite:////data/a b%20c")
+    assert config.catalog_url == "sqlite:////data/a b%20c"
+    assert catalog_path(config) == Path("/data/a b c")
 
 
 def test_the_variable_chooses_the_default_backend() -> None:

@@ -445,6 +445,23 @@ def test_a_store_is_pickled_as_its_configuration(store: SimpleFeatureStore) -> N
         assert twin.get_features(["t"], "g") == {"t": table(1.0)}
 
 
+def test_a_store_of_a_relative_path_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    config = {"backend": "pyarrow", "catalog_url": "sqlite:///catalog"}
+    monkeypatch.chdir(tmp_path / "one")
+    with SimpleFeatureStore(FeatureStoreConfig("store", **config)) as store:
+        store.save_features("g", {"t": table(1.0)})
+        monkeypatch.chdir(tmp_path / "two")
+        with store._catalog._database.reading():  # so that a save needs another connection
+            store.save_features("g", {"t": table(2.0)})
+        assert not [*Path.cwd().iterdir()]
+        assert str(tmp_path / "one") in repr(store)
+        with pickle.loads(pickle.dumps(store)) as twin:
+            assert [line.version for line in twin.versions("g")] == [1, 2]
+            assert twin.check(deep=True).ok
+
+
 @pytest.mark.parametrize("held", [256, 0], ids=["locked", "not locked"])
 @pytest.mark.parametrize("repair", [True, False])
 def test_a_check_leaves_alone_what_a_save_commits_meanwhile(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, overload
+from urllib.parse import quote, unquote
 
 from features.errors import ConfigError
 from features.frames import Backend, check_backend, default_backend
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Reads = Literal["once", "always", "never"]
+_SQLITE = "sqlite:///"
 FrameT = TypeVar("FrameT")
 
 
@@ -41,12 +43,15 @@ class Settings(TypedDict, total=False):
 class FeatureStoreConfig(Generic[FrameT]):
     """The settings of a ``SimpleFeatureStore``. Only ``base_path`` is needed.
 
+    Relative paths are made absolute here: the store stays where it is when the process, or another one that the
+    configuration is pickled for, works in another folder.
+
     Args:
-        base_path: folder of the store; made, with its ancestors, when the store is opened.
+        base_path: folder of the store, with ``~`` resolved; made, with its ancestors, when the store is opened.
         backend: library of the frames that come back: "pandas", "polars" or "pyarrow". None for what the variable
             ``FEATURES_BACKEND`` names, else pandas where it is installed, else polars. Frames of any of the three
             can be saved whatever it is.
-        catalog_url: SQLAlchemy URL of the catalog; None for SQLite in ``base_path``.
+        catalog_url: SQLAlchemy URL of the catalog, without a query; None for SQLite in ``base_path``.
         compression: of the files: "lz4", "snappy", "zstd", "gzip" or "none".
         cache_enabled: whether decoded files are kept in memory.
         cache_max_size: most tables kept.
@@ -110,10 +115,16 @@ class FeatureStoreConfig(Generic[FrameT]):
         def __init__(self, base_path: str | os.PathLike[str], *, backend: Any = None, **settings: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        _require(self, "base_path", _is_path, "a path: text that is not empty")
+        _require(self, "base_path", _is_path, "a path that can be made absolute: text in UTF-8 that is not empty")
+        folder = _absolute(self.base_path)
+        object.__setattr__(self, "base_path", folder if isinstance(self.base_path, str) else Path(folder))
         if self.backend is not None:
             check_backend(self.backend)
-        _require(self, "catalog_url", _is_sqlite, "None or a SQLite URL such as 'sqlite:////data/catalog.sqlite3'")
+        may_be = "None or the SQLite URL of a file, without a query, such as 'sqlite:////data/catalog.sqlite3'"
+        _require(self, "catalog_url", _is_sqlite, may_be)
+        if self.catalog_file is not None and not self.catalog_file.is_absolute():
+            path = quote(str(self.catalog_file.absolute()), safe="/\\:")
+            object.__setattr__(self, "catalog_url", _SQLITE + path)
         _require(
             self,
             "compression",
@@ -142,8 +153,13 @@ class FeatureStoreConfig(Generic[FrameT]):
 
     @property
     def folder(self) -> Path:
-        """``base_path`` as an absolute path, with ``~`` resolved."""
-        return Path(os.path.abspath(Path(self.base_path).expanduser()))  # noqa: PTH100  # resolve() follows links
+        """``base_path``, as a path whatever it was given as."""
+        return Path(self.base_path)
+
+    @property
+    def catalog_file(self) -> Path | None:
+        """The file that ``catalog_url`` names; None without one."""
+        return None if self.catalog_url is None else Path(unquote(self.catalog_url.removeprefix(_SQLITE)))
 
 
 def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any], bool], may_be: str) -> None:
@@ -156,21 +172,30 @@ def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any],
         raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
 
 
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # resolve() follows links
+
+
 def _is_path(value: Any) -> bool:
     """Text that the system takes for a path, and whose ``~`` it knows."""
     path = os.fspath(value)
     if not isinstance(path, str) or not path or "\0" in path:
         return False
     try:
+        path = _absolute(path)
         os.fsencode(path)
-        Path(path).expanduser()
-    except (UnicodeEncodeError, RuntimeError):
+        path.encode()  # as Arrow and SQLite have it, to whom other bytes cannot be told
+    except (UnicodeEncodeError, RuntimeError, OSError):
         return False
     return True
 
 
 def _is_sqlite(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.startswith("sqlite:///") and len(value) > 10)
+    """The URL of a file; neither of a catalog in memory, which would be lost, nor with a query, which nobody reads."""
+    if not isinstance(value, str):
+        return value is None
+    path = unquote(value.removeprefix(_SQLITE))
+    return value.startswith(_SQLITE) and "?" not in value and path != ":memory:" and _is_path(path)
 
 
 def _is_count(value: Any) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url
-
-from features.errors import ConfigError, StorageError
+from features.errors import StorageError
 from features.frames import Backend
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder, settle_folder
@@ -51,16 +49,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
 
 def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
     """Where the SQLite catalog is: in the store's folder, or where ``catalog_url`` says."""
-    if config.catalog_url is None:
-        return config.folder / "catalog.sqlite3"
-    database = make_url(config.catalog_url).database
-    if not database or database == ":memory:":
-        raise ConfigError(
-            f"catalog_url is {config.catalog_url!r}; a catalog in memory would be lost, name a file",
-            field="catalog_url",
-            value=config.catalog_url,
-        )
-    return Path(database)
+    return config.catalog_file or config.folder / "catalog.sqlite3"
 
 
 def files_folder(config: FeatureStoreConfig[Any]) -> Path:
