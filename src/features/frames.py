@@ -42,7 +42,7 @@ def is_stream(frame: object) -> bool:
     datasets = sys.modules.get("pyarrow.dataset")
     if datasets is not None and isinstance(frame, (datasets.Dataset, datasets.Scanner)):
         return True
-    return hasattr(frame, "__arrow_c_stream__")
+    return hasattr(frame, "__arrow_c_stream__") and not isinstance(frame, type)
 
 
 def default_backend() -> Backend:

@@ -255,6 +255,40 @@ def test_columns_may_be_named_by_anything_with_an_order(store: SimpleFeatureStor
         assert store.get_features(["t"], "g", columns=columns)["t"].column_names == ["value", "id"]
 
 
+def test_columns_are_asked_for_by_any_spelling_of_a_tables_name(tmp_path: Path, backend: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend)) as store:
+        store.save_features("g", {"caf\u00e9": pa.table({"a": [1], "b": [2]})})
+        found = store.get_features(["cafe\u0301"], "g", columns={"cafe\u0301": ["b"]})
+        assert list(found["caf\u00e9"].columns if backend != "pyarrow" else found["caf\u00e9"].column_names) == ["b"]
+
+
+def test_a_class_in_place_of_a_frame_is_refused_by_name(store: SimpleFeatureStore) -> None:
+    with pytest.raises(UnsupportedDataError, match="table 't' is a type"):
+        store.save_features("g", {"t": pa.Table})
+
+
+_AT_EXIT = """
+import atexit, sys, numpy, pyarrow
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+store = SimpleFeatureStore(FeatureStoreConfig(sys.argv[1], backend="pyarrow"))
+for number in range(40):
+    store.save_features("many", {"t": pyarrow.table({"a": [number]})})
+def last():
+    print(len(store.save_features("g", {"t": pyarrow.table({"a": numpy.random.rand(1_000_000)})})))
+    print(store.gc(keep_last=1).files)
+atexit.register(last)
+"""
+
+
+def test_what_is_saved_and_collected_while_the_interpreter_exits_counts(tmp_path: Path) -> None:
+    """Then no more threads start: what they would have shared is done by one."""
+    ran = subprocess.run([sys.executable, "-c", _AT_EXIT, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (ran.stdout.split(), ran.stderr) == (["1", "39"], "")
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pyarrow")) as store:
+        assert store.check(deep=True).ok
+        assert store.get_features(["t"], "g")["t"].num_rows == 1_000_000
+
+
 def test_a_write_id_of_another_group_is_refused(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0)}, write_id="w")
     with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):

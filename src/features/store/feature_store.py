@@ -421,4 +421,6 @@ class SimpleFeatureStore(Generic[FrameT]):
         wanted = arguments.table_names(names)
         arguments.check_moment(version, as_of)
         group = None if group is None else check_name(group, "group")
+        if isinstance(columns, Mapping):
+            columns = {check_name(name, "table"): of_table for name, of_table in columns.items()}
         return load(self._catalog, read, wanted, group, version, as_of, columns)

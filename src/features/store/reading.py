@@ -88,6 +88,8 @@ class TableReader:
                     with open_parquet(path) as file:
                         check(file)
                 return self._codec.scan(path, columns)
+        except UnsupportedDataError as error:
+            raise _of_table(table, error) from error
         except (FeatureStoreError, MemoryError):
             raise
         except Exception as error:
@@ -98,9 +100,9 @@ class TableReader:
             self._storage.point("storage.read")
             try:
                 value = self._codec.read(path, columns, check)
-            except UnsupportedDataError:
+            except UnsupportedDataError as error:
                 self._require_digest(table)  # else it would be told as a type that the library does not have
-                raise
+                raise _of_table(table, error) from error
         return value, self._codec.size(value)
 
     @contextmanager
@@ -153,6 +155,11 @@ def _bytes_at_least(table: TableFile, columns: tuple[str, ...] | None) -> int:
         return 0
     types = table.schema.types if columns is None else [table.schema.field(name).type for name in columns]
     return sum(table.rows * kind.bit_width // 8 for kind in types if pa.types.is_primitive(kind))
+
+
+def _of_table(table: TableFile, error: UnsupportedDataError) -> UnsupportedDataError:
+    message = f"table {table.name!r} of group {table.group!r}: {error}"
+    return UnsupportedDataError(message, table=table.name, column=error.column, dtype=error.dtype)
 
 
 def _not_understood(table: TableFile, error: Exception) -> CorruptFileError:

@@ -85,12 +85,15 @@ def collect(
 
 
 def _delete(storage: Storage, files: Sequence[str]) -> None:
-    if len(files) <= _DELETED_ALONE:
-        for file in files:
-            storage.delete(file)
-        return
-    with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
-        deque(threads.map(storage.delete, files), maxlen=0)
+    if len(files) > _DELETED_ALONE:
+        try:
+            with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
+                deque(threads.map(storage.delete, files), maxlen=0)
+            return
+        except RuntimeError:
+            pass  # no more threads, as when the interpreter exits: this one deletes what they left
+    for file in files:
+        storage.delete(file)
 
 
 def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage) -> None:

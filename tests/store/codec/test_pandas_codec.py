@@ -10,11 +10,13 @@ import pytest
 pd = pytest.importorskip("pandas")
 
 import numpy as np  # noqa: E402
+import pyarrow as pa  # noqa: E402
 
 from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec  # noqa: E402
 from features.store.codec.pandas_codec import PandasCodec  # noqa: E402
 from features.store.codec.pandas_zones import zone_of  # noqa: E402
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore  # noqa: E402
 from features.testing import exact_pandas  # noqa: E402
 from features.testing.codec_contract import CodecContract, written  # noqa: E402
 
@@ -128,3 +130,10 @@ def test_what_a_cached_frame_takes_is_counted(tmp_path: Path, column: Any) -> No
 def test_a_zone_that_the_machine_does_not_know_is_told_as_such() -> None:
     with pytest.raises(UnsupportedDataError, match="does not know the time zone 'Mars/Olympus'; pip install tzdata"):
         zone_of(["zoneinfo", "Mars/Olympus"])
+
+
+def test_metadata_under_a_key_of_pandas_is_left_alone(tmp_path: Path) -> None:
+    table = pa.table({"a": [1]}).replace_schema_metadata({"pandas": "not json"})
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pandas")) as store:
+        store.save_features("g", {"t": table})
+        assert store.get_features(["t"], "g")["t"]["a"].tolist() == [1]

@@ -1,10 +1,13 @@
 """The pyarrow codec keeps the contract."""
 
 import contextlib
+import importlib.util
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from features.errors import UnsupportedDataError
 from features.store.codec.base import Codec
 from features.store.codec.pyarrow_codec import PyarrowCodec
 from features.testing import exact_pyarrow
@@ -31,3 +34,14 @@ class TestPyarrowCodec(CodecContract):
             for chunk in column.chunks:
                 with contextlib.suppress(pa.ArrowException):  # nothing to show without a copy
                     assert not chunk.to_numpy(zero_copy_only=True).flags.writeable
+        if importlib.util.find_spec("pandas"):
+            with contextlib.suppress(pa.ArrowException, ValueError, TypeError):  # pandas does not take every table
+                frame.to_pandas(self_destruct=True)
+
+
+@pytest.mark.parametrize("field", [None, "a"])
+def test_metadata_that_no_reader_would_take_is_refused(field: str | None) -> None:
+    large = {b"key": b"x" * (17 << 20)}
+    schema = pa.schema([pa.field("a", pa.int64(), metadata=large if field else None)], None if field else large)
+    with pytest.raises(UnsupportedDataError, match="17 MB of metadata"):
+        PyarrowCodec().prepare(pa.table({"a": [1]}).cast(schema), "table")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pyarrow as pa
 
@@ -37,7 +38,27 @@ def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
         if "map<" in str(field.type) and str(field.type) != str(written.field(field.name).type):
             raise _inexact(field)
     schema = pa.schema(fields, without_note(found.metadata))
-    return ds.FileSystemDataset([fragment], schema=schema, format=form)
+    return _dataset_class()([fragment], schema=schema, format=form)
+
+
+@cache
+def _dataset_class() -> type[ds.FileSystemDataset]:
+    """Made when it is first needed, as its base is imported then."""
+    import pyarrow.dataset as ds
+
+    class FileDataset(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no types
+        """The dataset of an open file, which has no path that another process could open. Without these two, asking
+        for one ends the interpreter."""
+
+        @property
+        def filesystem(self) -> None:
+            return None
+
+        def __reduce__(self) -> NoReturn:
+            message = "a scan holds an open file and cannot be pickled or copied; call scan_features where it is needed"
+            raise TypeError(message)
+
+    return FileDataset
 
 
 def _inexact(field: pa.Field) -> UnsupportedDataError:

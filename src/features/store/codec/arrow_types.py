@@ -15,6 +15,9 @@ from features.store.codec.arrow import DTYPES, SCHEMA, read_from, write_to
 from features.store.codec.base import refused
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 
+_METADATA_AT_MOST = 16 << 20
+"""Bytes of metadata. Readers of Parquet stop at about 100 MB, which holds it twice, encoded."""
+
 _PLAIN = (
     pa.types.is_null,
     pa.types.is_boolean,
@@ -55,15 +58,20 @@ def check_metadata(schema: pa.Schema, table: str) -> None:
             )
             raise refused(table, None, None, because)
     owners = [(None, schema.metadata), *((field.name, field.metadata) for field in schema)]
+    size = 0
     for column, metadata in owners:
         try:
             for text in (text for pair in (metadata or {}).items() for text in pair):
                 text.decode()
+                size += len(text)
         except UnicodeDecodeError as error:
             because = (
                 "metadata that is not UTF-8 makes the file unreadable to other libraries; encode it, e.g. as base64"
             )
             raise refused(table, column, None, because) from error
+    if size > _METADATA_AT_MOST:
+        because = f"{size >> 20} MB of metadata are more than readers of Parquet take; save them as an artifact"
+        raise refused(table, None, None, because)
 
 
 def check_lasts(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:

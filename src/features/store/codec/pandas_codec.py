@@ -146,6 +146,7 @@ def _frame(table: pa.Table, note: dict[str, Any], *, last: bool = False) -> pd.D
             others[position] = _series(decode(column, column_note))
             table = table.set_column(position, name, _room(len(table)))
     del column
+    table = table.replace_schema_metadata(None)  # pyarrow parses what stands there under its own key even so
     frame = table.to_pandas(ignore_metadata=True, self_destruct=last, use_threads=worth_threads(*table.shape))
     for position, values in others.items():
         frame.isetitem(position, values)

@@ -86,9 +86,11 @@ class PolarsCodec(Codec[pl.DataFrame]):
         try:
             with _system_errors(), path.open("rb") as file:  # polars keeps a handle of its own
                 lazy = pl.scan_parquet(file, glob=False, hive_partitioning=False)
-                names = lazy.collect_schema().names()
+                schema = lazy.collect_schema()
+                pl.DataFrame(schema=schema).to_arrow()  # as some types fail only when they are used
         except _PANICS as error:
             raise unreadable(path, f"polars {pl.__version__}", error) from error
+        names = schema.names()
         if columns is None:
             return lazy
         lazy = lazy.select(pl.nth([names.index(name) for name in columns]))

@@ -48,8 +48,9 @@ class PyarrowCodec(Codec[pa.Table]):
         return scan_parquet(path, columns)
 
     def hand_out(self, value: pa.Table) -> pa.Table:
-        """See ``Codec.hand_out``: an Arrow table cannot be changed."""
-        return value
+        """See ``Codec.hand_out``: an Arrow table cannot be changed, and ``to_pandas(self_destruct=True)`` destroys no
+        more than this slice. Who writes into the memory of its ``buffers()`` changes the cache."""
+        return value.slice()
 
     def size(self, value: pa.Table) -> int:
         """See ``Codec.size``."""

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import xxhash
@@ -217,9 +218,12 @@ class LocalStorage(Storage):
             self._disk.sync(handle)
             return _digest(handle)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            digest = beside.submit(_digest, handle)
+            try:
+                digest = beside.submit(_digest, handle).result
+            except RuntimeError:  # no more threads, as when the interpreter exits
+                digest = partial(_digest, handle)
             self._disk.sync(handle)
-            return digest.result()
+            return digest()
 
     def _hold(self, file: str, handle: int) -> None:
         if len(self._held) < _HELD_AT_MOST:
