@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
 
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from tests.cli.running import Run
 from tests.cli.test_process import Terminal
 
@@ -24,7 +26,8 @@ def test_nothing_is_wrong_and_all_is_counted(run: Run) -> None:
     found = outcome.json
     assert found["ok"] is True
     assert found["lost"] == found["violations"] == found["problems"] == found["failures"] == []
-    assert found["acknowledged"] >= found["operations"]["save"]["count"] > 0
+    assert found["acknowledged"] == sum(found["operations"][kind]["count"] for kind in ("save", "delete", "rollback"))
+    assert found["operations"]["save"]["count"] > 0
     assert found["operations"]["save"]["p50_ms"] <= found["operations"]["save"]["p99_ms"]
     assert Path("stress/catalog.sqlite3").is_file()
 
@@ -73,6 +76,18 @@ def test_a_store_with_groups_of_others_is_left_alone(run: Run, store: Path) -> N
     assert (outcome.code, outcome.out) == (1, "")
     assert "holds the group movies, which this must not touch; name a new folder" in outcome.err
     assert everything_in(store) == before
+
+
+@pytest.mark.parametrize("group", ["stress-mine", "stress-0123abcd-1", "stress-0123abcd-12", "xstress-0123abcd-1"])
+def test_a_group_of_somebody_is_left_alone_whatever_its_name(run: Run, group: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig("mine", backend="pyarrow")) as store:
+        for number in range(3):
+            store.save_features(group, {"a": pa.table({"x": [number]})})
+    before = everything_in(Path("mine"))
+    outcome = run("stress", *SMALL, "--store", "mine")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"holds the group {group}, which this must not touch" in outcome.err
+    assert everything_in(Path("mine")) == before
 
 
 def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import tempfile
 import time
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from features.testing.stress.verdict import Verdict
     from features.testing.stress.worker import Plan
 
-_PREFIX = "stress-"
+_GROUP = re.compile(r"stress-[0-9a-f]{8}-[12]")
 _BETWEEN_KILLS = 0.5
 """Seconds at most."""
 _GLANCE = 0.25
@@ -59,7 +60,7 @@ def stress(
 
     _require_own(store)
     _opened(store).close()  # a folder that cannot be written is told here, and not by each of the workers
-    run = f"{_PREFIX}{secrets.token_hex(4)}"
+    run = f"stress-{secrets.token_hex(4)}"
     with stages(quiet=as_json) as progress, tempfile.TemporaryDirectory() as journals:
         plan = Plan(store, Path(journals), threads, secrets.randbits(32), groups=(f"{run}-1", f"{run}-2"))
         kills = _press(plan, processes, seconds, progress, kill=kill)
@@ -87,12 +88,22 @@ def _require_own(store: Path) -> None:
     foreign = "files that are not a store's"
     if (folder / "catalog.sqlite3").is_file():
         with _opened(store) as opened:
-            others = [group for group in opened.list_feature_groups() if not group.startswith(_PREFIX)]
+            others = [group for group in opened.list_feature_groups() if not _is_own(group, opened)]
         if not others:
             return
         foreign = f"the group {others[0]}"
     raise StorageError(
         f"{store} holds {foreign}, which this must not touch; name a new folder on the same disk", path=str(store)
+    )
+
+
+def _is_own(group: str, store: SimpleFeatureStore[Any]) -> bool:
+    """Whether a run made the group: it has such a name, and such tables, where they were not all deleted."""
+    from features.testing.stress.worker import table_of
+
+    made = table_of("").schema.names
+    return _GROUP.fullmatch(group) is not None and all(
+        store.get_feature_info(name, group).schema.names == made for name in store.list_features(group)
     )
 
 

@@ -49,8 +49,8 @@ class Verdict:
 
     @property
     def acknowledged(self) -> int:
-        """Writes that returned: saves, deletions, rollbacks."""
-        return sum(event.writes and event.end is not None for event in self.events)
+        """The crew's writes that returned: saves, deletions, rollbacks."""
+        return sum(event.writes and event.end is not None and event.session != _AFTERWARDS for event in self.events)
 
     @property
     def cut_short(self) -> int:
