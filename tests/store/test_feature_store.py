@@ -400,6 +400,18 @@ def flipped(content: bytes, position: int) -> bytes:
     return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
 
 
+def test_a_dry_run_needs_no_more_than_to_read(store: SimpleFeatureStore) -> None:
+    for number in range(3):
+        store.save_features("g", {"t": table(float(number))})
+    path = store.config.folder / "catalog.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        planned = store.gc(keep_last=1, dry_run=True)
+    assert (planned.versions, planned.files, planned.dry_run) == (2, 2, True)
+    assert len(store.versions("g")) == 3
+    assert store.gc(keep_last=1) == replace(planned, dry_run=False)
+
+
 def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0)})
     orphan = store._storage.stage(lambda path: path.write_bytes(b"left by a crash"))

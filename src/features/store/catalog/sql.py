@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,15 +121,21 @@ class SqlCatalog(Catalog):
         before: datetime | None = None,
         dry_run: bool = False,
     ) -> Swept:
-        """See ``Catalog.sweep``."""
+        """See ``Catalog.sweep``. A dry run sweeps a copy in memory: it may be all that a reader is allowed to."""
+        if dry_run:
+            with self._reading() as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+                sweeping.require_sound(connection)
+                connection.backup(copy)
+                copy.row_factory = sqlite3.Row
+                return sweeping.sweep(copy, on_disk, keep_last, before)
         with self._queue.alone():
             self._announce("catalog.begin")
             with self._database.writing() as connection:
+                sweeping.require_sound(connection)
                 swept = sweeping.sweep(connection, on_disk, keep_last, before)
-                if not dry_run:
-                    self.point("catalog.commit")
-                    connection.execute("COMMIT")
-                    self.point("catalog.committed")
+                self.point("catalog.commit")
+                connection.execute("COMMIT")
+                self.point("catalog.committed")
         return swept
 
     def problems(self) -> list[str]:

@@ -44,16 +44,20 @@ _DROP_DOCUMENTS = Statement(
 )
 
 
-def sweep(
-    connection: sqlite3.Connection, on_disk: Collection[str], keep_last: int | None, before: datetime | None
-) -> Swept:
-    """Drop what both limits let go and condemn what nothing refers to; told at ``Catalog.sweep``.
+def require_sound(connection: sqlite3.Connection) -> None:
+    """Pass where every row is as it was committed.
 
     Raises:
         CorruptFileError: the catalog is damaged. What it no longer refers to may be what somebody saved.
     """
     for damage in inspection.changed_rows(connection):
         raise damage
+
+
+def sweep(
+    connection: sqlite3.Connection, on_disk: Collection[str], keep_last: int | None, before: datetime | None
+) -> Swept:
+    """Drop what both limits let go and condemn what nothing refers to; told at ``Catalog.sweep``."""
     dropped, candidates = 0, set[str]()
     if keep_last is not None or before is not None:
         limit = None if before is None else microseconds(before)
