@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.engineering.movies import Movies, read_movies, sample_movies
@@ -381,7 +381,10 @@ def test_a_json_record_that_has_both_names_is_read_under_the_renamed_one(tmp_pat
         ("m.json", '{"id": 1}\n{"id": 2}', "jsonl"),
         ("m.json", "[1] 2", "something follows the list"),
         ("m.json", '"text"', "holds no movies"),
-        ("m.json", "[" * 100_000, "not valid JSON"),
+        ("m.json", "[" * 100_000, "not valid JSON at line 1: lists or objects are nested too deep"),
+        ("m.json", f"[\n{'1' * 5000}]", "not valid JSON at line 2: an integer has more than 4,300 digits"),
+        ("m.jsonl", "1" * 5000, "not valid JSON at line 1: an integer has more than 4,300 digits"),
+        ("m.json", '[{"id": 1, "title": "x"},\n]', "not valid JSON at line 2"),
         ("m.jsonl", '{"id": 1, "title": "x"}\n{"id"', "not valid JSON at line 2"),
         ("m.jsonl", '[{"id": 1, "title": "x"}]', "a list of records is format='json'"),
         ("m.jsonl", '[\n {"id": 1, "title": "x"}\n]', "a list of records is format='json'"),
@@ -405,6 +408,20 @@ def test_a_file_that_is_not_movies_is_one_clear_error(tmp_path, name, content, m
         read_movies(path)
     assert message in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+@given(st.lists(st.sampled_from(["1", "{}", "[", "]", ",", " "]), max_size=8).map("".join))
+@example("1,")
+@example("],")
+def test_a_list_is_read_where_it_is_json_and_refused_where_not(inside):
+    text = f"[{inside}]"
+    try:
+        records = json.loads(text)
+    except ValueError:
+        with pytest.raises(InvalidMoviesError, match="not valid JSON"):
+            read_movies(io.StringIO(text), format="json")
+    else:
+        assert read_movies(io.StringIO(text), format="json").read == len(records)
 
 
 def test_a_format_that_was_named_is_not_asked_for_again(tmp_path):

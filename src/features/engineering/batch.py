@@ -121,7 +121,9 @@ def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames
     mappings: Sequence[Any] = records
     plain = not set(map(type, records)) - {dict}
     if not plain:
-        unreadable = {at: "is not a record" for at, one in enumerate(records) if not isinstance(one, Mapping)}
+        unreadable = {
+            at: "is not a mapping or JSON object" for at, one in enumerate(records) if not isinstance(one, Mapping)
+        }
         mappings = [{} if at in unreadable else one for at, one in enumerate(records)]
     columns = {name: _values(mappings, names.candidates(name), plain=plain) for name in FIELDS}
     return Batch(columns, rows, lambda positions: [records[at] for at in positions], unreadable)

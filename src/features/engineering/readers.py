@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -142,11 +143,13 @@ def _json_records(text: str, where: str) -> Iterator[object]:
             raise _broken(text, at, "something follows the object", where)
         return
     at = _skip_space(text, at + 1)
-    while text[at : at + 1] != "]":
+    more = text[at : at + 1] != "]"
+    while more:
         value, at = _parsed(text, at, where)
         yield from _unpaged(value)
         at = _skip_space(text, at)
-        if text[at : at + 1] == ",":
+        more = text[at : at + 1] == ","
+        if more:
             at = _skip_space(text, at + 1)
         elif text[at : at + 1] != "]":
             raise _broken(text, at, "a comma or ] is missing", where)
@@ -177,8 +180,15 @@ def _parsed(text: str, at: int, where: str) -> tuple[Any, int]:
         return _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise _broken(text, error.pos, error.msg, where) from None
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, thousands of brackets
-        raise _broken(text, at, str(error), where) from None
+    except (ValueError, RecursionError) as error:
+        raise _broken(text, at, _beyond(error), where) from None
+
+
+def _beyond(error: ValueError | RecursionError) -> str:
+    """What Python does not parse though it is JSON."""
+    if isinstance(error, RecursionError):
+        return "lists or objects are nested too deep"
+    return f"an integer has more than {sys.get_int_max_str_digits():,} digits"
 
 
 def _broken(text: str, at: int, what: str, where: str, *, line: int | None = None) -> InvalidMoviesError:
@@ -213,7 +223,7 @@ def _parsed_line(content: str, line: int, where: str) -> object:
     except (ValueError, RecursionError) as error:
         if content.lstrip().startswith("["):
             raise _json_list(where) from None
-        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        what = error.msg if isinstance(error, json.JSONDecodeError) else _beyond(error)
         raise _broken(content, 0, what, where, line=line) from None
 
 
