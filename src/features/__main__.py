@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import io
+import os
 import sys
 
 _OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
@@ -13,6 +14,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 
 def main() -> int:
     """Run the command line and leave with its exit code; 2 where the packages that it needs are not installed."""
+    _open_closed_streams()
     absent = [name for name in ("typer", "rich") if importlib.util.find_spec(name) is None]
     if absent:
         packages = " and ".join(absent)
@@ -31,6 +33,13 @@ def main() -> int:
     finally:
         gc.freeze()  # else leaving takes a quarter of the time: Python looks through all libraries once more
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Nothing to read, and nowhere to write, where the shell closed a stream: else a file of ours gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -350,13 +351,16 @@ class SimpleFeatureStore(Generic[FrameT]):
         The copy can be opened once it is whole, and not before. Where it fails, nothing of it stays.
 
         Raises:
-            StorageError: the folder is not empty, or the disk refused.
+            StorageError: the folder is not empty, or inside this store, or the disk refused.
             CorruptFileError: a file's bytes are not those that were saved.
         """
         self._require_usable()
         target = replace(self.config, base_path=path, catalog_url=None)
         if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
             raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
+        if Path(os.path.realpath(target.folder)).is_relative_to(os.path.realpath(self.config.folder)):
+            reason = f"is inside the store that it would copy; name a folder outside {self.config.folder}"
+            raise StorageError(f"{target.folder} {reason}", path=str(target.folder))
         try:
             make_folder(target.folder)
             copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
