@@ -71,6 +71,8 @@ class NotFoundError(FeatureStoreError, KeyError):
         elif names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             message += f"; there is {', '.join(map(repr, names[:5]))}{more}"
+        elif kind in ("group", "table"):
+            message += "; there is none yet, so make one with save_features()"
         return cls(message, kind=kind, name=name, nearest=nearest)
 
 

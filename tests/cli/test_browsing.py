@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from features.cli.opening import existing_store
+from features.errors import NotFoundError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from tests.cli.running import Run
 
@@ -35,6 +40,22 @@ def test_an_empty_store_says_how_to_fill_it(run: Run) -> None:
     outcome = run("ls")
     assert outcome.code == 0
     assert "features build" in outcome.out
+
+
+@pytest.mark.parametrize("typed", [("show", "movies"), ("log", "movies"), ("get", "movies", "t", "--out", "t.csv")])
+def test_what_an_empty_store_lacks_is_told_with_how_to_make_it(run: Run, typed: tuple[str, ...]) -> None:
+    SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")).close()
+    outcome = run(*typed)
+    assert outcome.code == 1
+    assert "no group 'movies' in this store; there is none yet, so make one with features build" in outcome.err
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["C"]), min_size=1, max_size=20))
+def test_a_command_to_type_next_is_quoted_for_the_shell(name: str) -> None:
+    with pytest.raises(NotFoundError) as told:
+        existing_store(Path("nowhere") / name)
+    proposed = str(told.value).rpartition("build one with: ")[2]
+    assert shlex.split(proposed) == ["features", "build", "MOVIES", "--store", str(Path("nowhere") / name)]
 
 
 def test_log_lists_versions_newest_first_with_messages(run: Run, store: Path) -> None:
@@ -97,7 +118,13 @@ def test_a_table_without_rows_is_shown(run: Run) -> None:
     save("mine", t=pa.table({"x": pa.array([], pa.int64())}))
     outcome = run("show", "mine", "t")
     assert outcome.code == 0
-    assert "0 rows × 1 columns" in outcome.out
+    assert "0 rows × 1 column, " in outcome.out
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 10**20])
+def test_as_many_first_rows_are_shown_as_there_are(run: Run, rows: int) -> None:
+    save("mine", t=pa.table({"x": [1, 2]}))
+    assert len(run("show", "mine", "t", "--rows", rows, "--json").json["first_rows"]) == min(rows, 2)
 
 
 def test_values_that_json_lacks_are_told_as_text(run: Run) -> None:

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -239,6 +240,41 @@ def test_a_conflict_is_retried_only_while_versions_come(run: Run, monkeypatch: p
     assert calls == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("--message", "--message is 'a\\udcff'; it must be text"),
+        ("--store", "'a\\udcff' is not text in UTF-8; name another folder"),
+    ],
+)
+def test_what_is_no_text_is_refused_before_anything_is_made(run: Run, name: str, told: str) -> None:
+    outcome = run("build", "--sample", 2, name, os.fsdecode(b"a\xff"))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always text")
+def test_a_file_is_read_whatever_bytes_its_name_is_made_of(run: Run) -> None:
+    source = Path(os.fsdecode(b"\xff.csv"))
+    source.write_text(as_csv([GOOD]))
+    outcome = run("build", source, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["source"] == "\\udcff.csv"
+    assert run("log", "movies", "--json").json["versions"][0]["message"] == "built from \\udcff.csv"
+
+
+@pytest.mark.parametrize("record", [BAD, 7])
+def test_a_single_record_that_is_no_movie_is_told_in_the_singular(
+    run: Run, movie_file: Callable[..., Path], record: object
+) -> None:
+    path = movie_file([record])
+    outcome = run("build", path)
+    assert outcome.code == 1
+    assert f"not even the one record of {path} is a movie (" in outcome.err
+    assert "record is not a record" not in outcome.err
+
+
 @pytest.mark.parametrize("on_invalid", ["raise", "reject"])
 def test_where_no_record_is_a_movie_nothing_is_stored(
     run: Run, movie_file: Callable[..., Path], on_invalid: str
@@ -273,7 +309,7 @@ def test_a_list_in_a_file_of_lines_is_told_its_format(run: Run, movie_file: Call
 def test_an_input_without_records_is_an_error(run: Run, movie_file: Callable[..., Path], text: str) -> None:
     outcome = run("build", movie_file(text))
     assert outcome.code == 1
-    assert "holds no movies; nothing was stored" in outcome.err
+    assert "holds no movies, so nothing was stored; name a file that does" in outcome.err
     assert not Path("store").exists()
 
 

@@ -59,6 +59,27 @@ def test_errors_for_machines_are_json_on_stderr(run: Run, monkeypatch: pytest.Mo
         assert json.loads(run(*arguments).err)["error"]["type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("typed", "as_json"),
+    [
+        (("build", "--message", "--json"), False),
+        (("build", "--", "--json"), False),
+        (("build", "--message=--json"), False),
+        (("build", "--message", "--json", "--json"), True),
+        (("build", "--json", "--nope"), True),
+        (("--nope", "--json"), True),
+    ],
+)
+def test_errors_are_json_only_where_that_was_asked_for(run: Run, typed: tuple[str, ...], as_json: bool) -> None:
+    outcome = run(*typed)
+    assert outcome.code in {1, 2}
+    assert outcome.err.startswith('{"error": ' if as_json else "error: ")
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(run: Run) -> None:
+    assert run("lst").err == "error: no such command 'lst'; did you mean 'ls'? See features --help\n"
+
+
 def test_the_traceback_is_there_for_those_who_ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(ValueError("look closely"), monkeypatch)
     monkeypatch.setenv("FEATURES_TRACEBACK", "1")
@@ -80,6 +101,14 @@ def test_an_unexpected_end_is_not_held_up(run: Run, monkeypatch: pytest.MonkeyPa
         ("one record a line is format='jsonl'", "one record a line is --format jsonl"),
         ("run check(deep=True)", "run features check --deep"),
         ("choose another base_path", "choose another --store"),
+        ("make one with save_features()", "make one with features build"),
+        ("try again, or raise busy_timeout_seconds", "try again"),
+        (
+            "name the catalog_url that the store was made with",
+            "open it in Python with the catalog_url that the store was made with",
+        ),
+        ("keep_last is 0; it must be", "--keep-last is 0; it must be"),
+        ("no version 2 of it", "no version 2 of it"),
         ("the information= of reformat", "the information= of reformat"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
         (("movies", "basic", "--out", "b.xlsx"), 2, "must end in one of .parquet, .csv, .jsonl"),
         (("movies", "basic", "--out", "b.csv", "--columns", "titel"), 1, "did you mean 'title'"),
         (("movies", "basic", "--out", "b.csv", "--columns", ""), 2, "--columns: it is empty"),
-        (("movies", "basic", "--out", "b.csv", "--columns", "title,title"), 2, "different column names"),
+        (("movies", "basic", "--out", "b.csv", "--columns", "title,title"), 2, "named twice"),
         (("movies", "basik", "--out", "b.csv"), 1, "did you mean 'basic'"),
         (("movies", "basic", "--out", "nowhere/b.csv"), 1, "nowhere/b.csv"),
         (("movies", "basic", "--out", "folder.csv"), 1, "is a folder"),

@@ -17,6 +17,7 @@ from typing import Self
 import pytest
 
 from features.engineering.movies import sample_movies
+from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from tests.cli.conftest import SOURCE
 from tests.cli.running import Run
 
@@ -113,6 +114,36 @@ def test_without_its_extra_the_command_names_it(spawn: Run) -> None:
     assert outcome.err == "error: the command line needs typer and rich; pip install 'typed-feature-store[cli]'\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_shell_closed_is_no_failure(closed: str) -> None:
+    typed = f"{sys.executable} -m features build --sample 2 --json {closed}"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run(typed, shell=True, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    with SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")) as store:
+        assert store.check(deep=True).ok
+
+
+def test_a_closed_input_is_an_empty_one() -> None:
+    typed = f"{sys.executable} -m features build - <&-"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run(typed, shell=True, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the input is empty; ")
+
+
+@pytest.mark.parametrize("typed", [("--help",), ("ls", "--help"), ("--version",), ("sample", "1")])
+def test_a_pipe_closed_before_the_first_word_is_told_by_the_code_alone(typed: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "features", *typed]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_reader_that_has_enough_is_not_complained_about() -> None:
     command = [sys.executable, "-m", "features", "sample", "3000"]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
@@ -149,6 +180,13 @@ def test_a_terminal_of_80_columns_cuts_nothing_and_no_color_is_heeded(store: Pat
     assert max(map(len, terminal.shown.splitlines())) <= 80
     words = " ".join(terminal.shown.split())
     assert "rating as poor < 5 ≤ below_average < 6 ≤ average < 7 ≤ good < 8 ≤ excellent" in words
+
+
+@pytest.mark.parametrize("columns", ["0", "x"])
+def test_a_width_that_is_none_is_the_terminals(store: Path, columns: str) -> None:
+    with Terminal("ls", COLUMNS=columns) as terminal:
+        assert terminal.ended() == 0
+    assert "movies  " in terminal.shown
 
 
 def test_progress_and_emphasis_are_shown_at_a_terminal() -> None:

@@ -26,6 +26,7 @@ def test_check_names_what_is_missing_and_exits_with_1(run: Run, store: Path) -> 
     outcome = run("check")
     assert outcome.code == 1
     assert lost.stem in outcome.out
+    assert outcome.out.count("movies/") == 1
     assert "1 problem" in outcome.out
     report = run("check", "--json")
     assert (report.code, report.json["ok"], report.json["problems"][0]["kind"]) == (1, False, "missing")
@@ -45,6 +46,8 @@ def test_check_tells_of_files_of_no_version_without_failing(run: Run, store: Pat
     outcome = run("check")
     assert outcome.code == 0
     assert "features gc" in outcome.out
+    store.rename("my store")
+    assert "features gc --store 'my store'" in run("check", "--store", "my store").out
 
 
 def test_a_repair_moves_files_aside_and_says_where(run: Run, store: Path) -> None:
@@ -65,6 +68,19 @@ def test_gc_first_says_what_would_go_then_does_it(run: Run, store: Path) -> None
     done = run("gc", "--keep-last", 1, "--json").json
     assert done == {**promised, "dry_run": False}
     assert [one["version"] for one in run("log", "movies", "--json").json["versions"]] == [2]
+
+
+def test_gc_names_the_largest_number_that_it_takes(run: Run, store: Path) -> None:
+    outcome = run("gc", "--keep-last", 2**62)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"--keep-last is {2**62}; it must be a whole number from 1 to {2**62 - 1}" in outcome.err
+    assert run("gc", "--keep-last", 2**62 - 1).code == 0
+
+
+def test_gc_names_its_option_where_a_duration_is_too_long(run: Run, store: Path) -> None:
+    outcome = run("gc", "--older-than", "999999d")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--older-than reaches back before the year 1; pass a shorter duration" in outcome.err
 
 
 def test_gc_spares_versions_younger_than_asked(run: Run, store: Path) -> None:
@@ -126,6 +142,25 @@ def test_a_backup_is_a_store_with_the_same_versions(run: Run, store: Path) -> No
     assert run("backup", "copy", "--json").json["versions"] == 2
     assert run("check", "--deep", "--store", "copy").code == 0
     assert run("log", "movies", "--store", "copy").out == run("log", "movies").out
+
+
+@pytest.mark.parametrize("target", ["store/inner", "store/files/x", "link/inner", "elsewhere/../store/x"])
+def test_a_copy_inside_what_it_copies_is_refused(run: Run, store: Path, target: str) -> None:
+    Path("link").symlink_to(store)
+    Path("elsewhere").mkdir()
+    before = sorted(store.rglob("*"))
+    outcome = run("backup", target)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "is inside the store that it would copy; name a folder outside" in outcome.err
+    assert sorted(store.rglob("*")) == before
+
+
+def test_a_backup_below_a_file_names_no_option_that_is_not_at_fault(run: Run, store: Path) -> None:
+    Path("file").touch()
+    outcome = run("backup", "file/below")
+    assert outcome.code == 1
+    assert "choose another folder" in outcome.err
+    assert "--store" not in outcome.err
 
 
 @pytest.mark.parametrize("target", ["store", "file"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.cli.opening import existing_store
-from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Version
-from features.cli.screen import brief, json_value, moment_text, print_json, print_table, say, size_text
+from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Version, command
+from features.cli.screen import brief, counted, json_value, moment_text, print_json, print_table, say, size_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ def ls(store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"store": str(store), "groups": groups})
     elif not groups:
-        say(f"The store {store} is empty; fill it with: features build MOVIES --store {store}")
+        say(f"The store {store} is empty; fill it with: {command('build', 'MOVIES', store=store)}")
     else:
         print_table(
             {"group": "left", "version": "right", "tables": "right", "size": "right", "saved": "left"},
@@ -184,7 +184,7 @@ def _table_document(
 ) -> dict[str, Any]:
     info = store.get_feature_info(table, group, version=version)
     frame: pa.Table = store.get_features([table], group, version=version)[table]
-    meanings = _descriptions(info)
+    meanings, rows = _descriptions(info), min(rows, frame.num_rows)
     return {
         "group": group,
         **_file_record(info),
@@ -194,7 +194,7 @@ def _table_document(
         ],
         "first_rows": [
             {field: values[at] for field, values in zip(frame.schema.names, _values(frame, rows), strict=True)}
-            for at in range(min(rows, frame.num_rows))
+            for at in range(rows)
         ],
     }
 
@@ -218,7 +218,8 @@ def _descriptions(table: TableFile) -> dict[str, str]:
 
 
 def _print_table(document: dict[str, Any]) -> None:
-    size = f"{document['rows']:,} rows × {document['columns']} columns, {size_text(document['bytes'])}"
+    sides = f"{counted(document['rows'], 'row')} × {counted(document['columns'], 'column')}"
+    size = f"{sides}, {size_text(document['bytes'])}"
     say(f"Table {document['table']} of group {document['group']}: {size}, since version {document['since_version']}")
     say()
     if any(one["description"] for one in document["schema"]):

@@ -26,7 +26,7 @@ from features.cli.options import (
     renames,
 )
 from features.cli.progress import Stages, counted_file, stages
-from features.cli.screen import print_json, print_table, say, size_text
+from features.cli.screen import print_json, print_table, printable, say, size_text
 from features.errors import ConflictError, InvalidMoviesError, NotFoundError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def build(
         MovieFormat | None, typer.Option("--format", help="What MOVIES is; told by its ending or content otherwise.")
     ] = None,
     backend: Annotated[
-        Engine | None, typer.Option("--backend", help="What to compute with; the one installed otherwise.")
+        Engine | None,
+        typer.Option("--backend", help="What to compute with; otherwise what FEATURES_BACKEND names, or is installed."),
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="The day that counts as today, e.g. 2026-01-31.")
@@ -116,10 +117,10 @@ class _Source:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """What to call it, also where its name is no text: any bytes may be a file's name."""
         if self.sample is not None:
             return f"sample of {self.sample}, seed {self.seed or 0}"
-        return "stdin" if self.movies == "-" else str(self.movies)
+        return "stdin" if self.movies == "-" else printable(str(self.movies))
 
     def read(self, progress: Stages) -> Movies:
         """All of it, judged."""
@@ -159,14 +160,15 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     """Read, compute, save; the store is opened last, so that nothing is created where that fails."""
     from features.engineering.engines import default_engine, engine_named
     from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
+    from features.store.arguments import change
     from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
-    from features.store.names import check_name
 
     backend = cast("Backend", order.backend.value if order.backend else default_engine())
     config = FeatureStoreConfig(order.store, backend=backend, compression=order.compression.value, cache_enabled=False)
     engine_named(backend)
     signal.siginterrupt(signal.SIGINT, True)  # polars, once loaded, has a blocked read go on after Ctrl-C
-    check_name(order.group, "group")
+    message = order.message or f"built from {order.source.name}"
+    change(order.group, None, message, None, None)  # which refuses what a save would
     refuse_file(order.store)
     movies = order.source.read(progress)
     _require_some(movies, order.source.name, order.on_invalid)
@@ -180,7 +182,6 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     }
     progress.begin("saving")
     with SimpleFeatureStore(config) as store:
-        message = order.message or f"built from {order.source.name}"
         version = _save(store, order.group, tables, movies, message, artifacts)
         sizes = _sizes(store, order.group, version, [*tables, *([REJECTED] if movies.rejected.num_rows else [])])
     return {
@@ -198,19 +199,21 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
 
 def _require_some(movies: Movies, source: str, on_invalid: OnInvalid) -> None:
     if not movies.read:
-        raise InvalidMoviesError(f"{source} holds no movies; nothing was stored", count=0, problems=())
+        message = f"{source} holds no movies, so nothing was stored; name a file that does"
+        raise InvalidMoviesError(message, count=0, problems=())
     if movies.table.num_rows and on_invalid is OnInvalid.REJECT:
         return
     if movies.table.num_rows:
         movies.check_accepted()
         return
     refused = _reasons(movies)
+    told = f"none of the {movies.read:,} records of" if movies.read > 1 else "not even the one record of"
     worst = "; ".join(f"{one['field']} {one['reason']}" for one in refused[:3])
     step = (
         "if fields have other names there, say so with --rename old=new" if _lacks_a_field(movies) else "correct them"
     )
     raise InvalidMoviesError(
-        f"none of the {movies.read:,} records of {source} is a movie ({worst}), so nothing was stored; {step}",
+        f"{told} {source} is a movie ({worst}), so nothing was stored; {step}",
         count=movies.rejected.num_rows,
         problems=(),
     )

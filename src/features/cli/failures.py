@@ -6,7 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -26,7 +27,12 @@ CUT_OFF = 141
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Not public under one name: it was click's until typer brought its own."""
 
-_AS_TYPED = (
+
+def _as_option(argument: re.Match[str]) -> str:
+    return f"--{argument[0].replace('_', '-')}"
+
+
+_AS_TYPED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"on_invalid='reject'"), "--on-invalid reject"),
     (re.compile(r"rename=\{'their name': '(\w+)'\}"), r"--rename 'their name=\1'"),
     (re.compile(r"\brename="), "--rename"),
@@ -35,7 +41,11 @@ _AS_TYPED = (
     (re.compile(r"\bcheck\(deep=True\)"), "features check --deep"),
     (re.compile(r"\bgc\(keep_last=…\)"), "features gc --keep-last N"),
     (re.compile(r"\bsee its versions\(\)"), "features log lists what there is"),
+    (re.compile(r"\bsave_features\(\)"), "features build"),
+    (re.compile(r", or raise busy_timeout_seconds"), ""),
+    (re.compile(r"\bname the (catalog_url that the store was made with)"), r"open it in Python with the \1"),
     (re.compile(r"\bbase_path\b"), "--store"),
+    (re.compile(r"^(keep_last|older_than|message|version|compression|backend)\b"), _as_option),
 )
 """The library's messages speak of Python arguments; here the same things are options."""
 
@@ -59,25 +69,48 @@ class TellingGroup(TyperGroup):
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except Exception as error:  # noqa: BLE001 - the last stop of every error
-            code = tell(error, as_json="--json" in typed)
+            code = tell(error, as_json=self._asks_for_json(typed))
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # polars' bugs arrive as one, outside of Exception
                 raise
-            code = tell(error, as_json="--json" in typed)
+            code = tell(error, as_json=self._asks_for_json(typed))
         _let_output_leave()
         sys.exit(code if isinstance(code, int) else 0)
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options, of which some print and leave."""
+        with _until_cut_off():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and see that its output has left while a closed pipe can still be noticed quietly."""
-        try:
+        with _until_cut_off():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            _drop_output()
-            raise typer.Exit(CUT_OFF) from None
-        except KeyboardInterrupt:
-            raise typer.Abort from None
         return result
+
+    def _asks_for_json(self, typed: Sequence[str]) -> bool:
+        """Whether ``--json`` was typed as an option, and not as the value of another or after ``--``."""
+        options = [one for command in self.commands.values() for one in command.params]
+        valued = {name for one in options if not getattr(one, "is_flag", True) for name in one.opts}
+        words = iter(typed)
+        for word in words:
+            if word in ("--", "--json"):
+                return word == "--json"
+            if word in valued:
+                next(words, None)
+        return False
+
+
+@contextmanager
+def _until_cut_off() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        _drop_output()
+        raise typer.Exit(CUT_OFF) from None
+    except KeyboardInterrupt:
+        raise typer.Abort from None
 
 
 def tell(error: BaseException, *, as_json: bool) -> int:
@@ -98,7 +131,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, _UsageError):
         return WRONG_USE, _misuse(error)
     if isinstance(error, InvalidMoviesError) and ";" not in error.message:
-        return FOUND_WRONG, f"{as_typed(error.message)}; give a JSON, JSONL, CSV or Parquet file of movies"
+        return FOUND_WRONG, f"{as_typed(error.message).rstrip('.')}; give a JSON, JSONL, CSV or Parquet file of movies"
     if isinstance(error, FeatureStoreError):
         wrong_use = isinstance(error, (ConfigError, InvalidNameError, MissingExtraError))
         return WRONG_USE if wrong_use else FOUND_WRONG, as_typed(error.message)
@@ -125,8 +158,9 @@ def as_typed(message: str) -> str:
 
 def _misuse(error: Any) -> str:
     said = error.format_message().rstrip(".").replace("\n", " ").replace("Value error, ", "")
+    said = said.replace(". Did you mean", "; did you mean")
     path = error.ctx.command_path if error.ctx else "features"
-    return f"{said[:1].lower()}{said[1:]}; see {path} --help"
+    return f"{said[:1].lower()}{said[1:]}{' See' if said.endswith('?') else '; see'} {path} --help"
 
 
 def _let_output_leave() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.cli.options import command
 from features.errors import NotFoundError, StorageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
     """
     refuse_file(folder)
     if not (folder.expanduser() / "catalog.sqlite3").is_file():
-        message = f"there is no store in {folder}; build one with: features build MOVIES --store {folder}"
+        message = f"there is no store in {folder}; build one with: {command('build', 'MOVIES', store=folder)}"
         raise NotFoundError(message, kind="store", name=str(folder), nearest=())
     from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 

@@ -17,10 +17,14 @@ def folder(text: str) -> Path:
     """``text`` as a folder; nothing, as an unset variable of the shell leaves it, is not the current one.
 
     Raises:
-        typer.BadParameter: it is empty.
+        typer.BadParameter: it is empty, or a name that pyarrow cannot be told.
     """
     if not str(text):
         raise typer.BadParameter("it is empty; name a folder, or . for the current one")
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{str(text)!r} is not text in UTF-8; name another folder") from None
     return Path(text)
 
 
@@ -130,9 +134,11 @@ def names(lists: list[str]) -> list[str] | None:
     """Names separated by commas, the option given once or more; None where it was not given.
 
     Raises:
-        typer.BadParameter: it was given, but names nothing.
+        typer.BadParameter: it was given, but names nothing, or one name twice.
     """
     found = [name for each in lists for name in map(str.strip, each.split(",")) if name]
     if lists and not found:
         raise typer.BadParameter("it is empty; name columns, or leave it out for all of them", param_hint="--columns")
+    if twice := next((name for name in found if found.count(name) > 1), None):
+        raise typer.BadParameter(f"{twice!r} is named twice; name each column once", param_hint="--columns")
     return found or None

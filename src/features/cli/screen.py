@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -36,7 +37,7 @@ def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[
         table.add_column(name.upper(), justify=side, overflow="fold")
     for row in rows:
         table.add_row(*(printable(str(value)) for value in row))
-    width = None if sys.stdout.isatty() else _UNCUT
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     with console.capture() as captured:
         console.print(table)

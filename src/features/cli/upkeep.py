@@ -46,7 +46,7 @@ def _print_report(report: CheckReport, store: Path) -> None:
     if report.problems:
         print_table(
             {"problem": "left", "where": "left", "what": "left"},
-            ((one.kind, one.where, one.message) for one in report.problems),
+            ((one.kind, one.where, one.message.removeprefix(f"{one.where}: ")) for one in report.problems),
         )
         say()
     looked = "sizes and digests" if report.deep else "sizes"
@@ -56,7 +56,7 @@ def _print_report(report: CheckReport, store: Path) -> None:
         say(f"Moved {counted(len(report.quarantined), 'file')} to {Path(report.quarantined[0]).parent}")
     elif report.orphans:
         left = counted(len(report.orphans), "file")
-        say(f"{left} more, of no version: harmless, and removed by features gc --store {store}")
+        say(f"{left} more, of no version: harmless, and removed by {command('gc', store=store)}")
     if report.problems:
         say("Restore a backup, go back with features rollback, or build these tables again")
 

@@ -17,6 +17,7 @@ from features.store.names import check_name
 from features.store.versions import Change, Snapshot, TableFile
 
 _codec = cache(codec_for)
+_LARGEST = 2**62 - 1
 
 
 def prepare(features: Mapping[str, Frame]) -> dict[str, Storable]:
@@ -115,13 +116,14 @@ def check_moment(version: int | None, as_of: datetime | None) -> None:
 
 
 def whole_number(field: str, value: int | None, *, least: int = 1) -> int | None:
-    """``value``, when it is None or a whole number from ``least``.
+    """``value``, when it is None or a whole number from ``least`` on that SQLite can add to.
 
     Raises:
         ConfigError: it is neither.
     """
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**62):
-        raise ConfigError(f"{field} is {value!r}; it must be a whole number from {least}", field=field, value=value)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST):
+        may_be = f"a whole number from {least} to {_LARGEST}"
+        raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
     return value
 
 
@@ -142,7 +144,9 @@ def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
             return datetime.now(UTC) - older_than
         except OverflowError:
             raise ConfigError(
-                "older_than reaches back before the year 1", field="older_than", value=older_than
+                "older_than reaches back before the year 1; pass a shorter duration",
+                field="older_than",
+                value=older_than,
             ) from None
     _require_aware("older_than", older_than)
     return older_than

@@ -12,11 +12,11 @@ from features.errors import StorageError
 _HINTS = {
     errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
     errno.EDQUOT: "the quota is used up; free some space and try again",
-    errno.EROFS: "the disk is mounted read-only; choose another base_path",
-    errno.EACCES: "check the folder's owner and permissions, or choose another base_path",
-    errno.EPERM: "check the folder's owner and permissions, or choose another base_path",
-    errno.ENOTDIR: "a file stands where a folder is needed; choose another base_path",
-    errno.EEXIST: "a file stands where a folder is needed; choose another base_path",
+    errno.EROFS: "the disk is mounted read-only; choose another folder",
+    errno.EACCES: "check the folder's owner and permissions, or choose another folder",
+    errno.EPERM: "check the folder's owner and permissions, or choose another folder",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder",
     errno.EMFILE: "too many files are open in this process; close some or raise the limit (ulimit -n)",
 }
 
