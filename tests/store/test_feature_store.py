@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import multiprocessing
@@ -465,6 +466,40 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
         store.list_feature_groups()
 
 
+@pytest.mark.parametrize("effect", ["catalog.read", "catalog.begin", "catalog.commit", "storage.read", "storage.write"])
+def test_a_close_while_others_are_at_work_leaves_nothing_open(store: SimpleFeatureStore, effect: str) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    tasks = {
+        "load": lambda: store.get_features(None, "g"),
+        "save": lambda: store.save_features("g", {"t": table(2.0)}),
+        "versions": lambda: store.versions("g"),
+        "collect": store.gc,
+    }
+    closed = 0
+    for task in tasks.values():
+        with SimpleFeatureStore(store.config) as store:  # which the tasks see
+
+            def close(label: str, store: SimpleFeatureStore = store) -> None:
+                if label == effect:
+                    store.close()
+
+            store._catalog.point = store._storage.point = close
+            with contextlib.suppress(StoreClosedError):
+                task()
+            closed += store._closed
+            if store._closed:
+                assert store._catalog._database._pool.checkedin() == 0
+                assert len(store.cache) == 0
+                for again in (lambda: store._catalog.snapshot("g"), lambda: store._catalog.versions("g")):
+                    with pytest.raises(StoreClosedError):
+                        again()
+    assert closed
+    with SimpleFeatureStore(store.config) as store:
+        report = store.check(deep=True)
+        assert report.ok
+        assert not report.orphans
+
+
 def test_a_store_that_is_forgotten_closes_its_connections(tmp_path: Path) -> None:
     code = f"""
         import gc, warnings
@@ -575,6 +610,45 @@ def test_a_store_whose_catalog_is_gone_is_refused_and_keeps_its_files(store: Sim
         other.write_bytes(content)
     with SimpleFeatureStore(store.config) as again:
         assert again.get_features(["t"], "g") == {"t": table(1.0)}
+
+
+@pytest.mark.parametrize("mode", ["WAL", "TRUNCATE"])
+@pytest.mark.parametrize("becomes", ["removed", "moved", "replaced", "copied"])
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_store_whose_folder_is_another_one_now_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, becomes: str, connected: bool
+) -> None:
+    monkeypatch.setattr("features.store.catalog.sqlite.journal_mode", lambda: mode)
+    config = FeatureStoreConfig(tmp_path / "store", backend="pyarrow")
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": table(1.0)})
+        if not connected:  # its next connection would be one to the file that is there by then
+            store._catalog._database._pool.dispose()
+        away = tmp_path / "away"
+        config.folder.rename(away)
+        if becomes == "removed":
+            shutil.rmtree(away)
+        if becomes == "replaced":
+            with SimpleFeatureStore(config) as other:
+                other.save_features("g", {"t": table(2.0)})
+        if becomes == "copied":
+            shutil.copytree(away, config.folder)
+        before = files_under(config.folder)
+        for change in (
+            lambda: store.save_features("g", {"t": table(3.0)}),
+            lambda: store.rollback("g", 1),
+            lambda: store.delete_feature("t", "g"),
+            lambda: store.gc(keep_last=1),
+            lambda: store.check(repair=True),
+        ):
+            with pytest.raises(StorageError) as caught:
+                change()
+            assert "was moved or replaced; open the store anew" in str(caught.value) or not before
+        assert {path: before[path] for path in before if "files" in path} == files_under(config.folder / "files")
+    if becomes in ("replaced", "copied"):
+        with SimpleFeatureStore(config) as other:
+            assert other.get_features(None, "g") == {"t": table(2.0 if becomes == "replaced" else 1.0)}
+            assert other.check(deep=True).ok
 
 
 def test_a_check_of_a_catalog_with_a_changed_row_is_a_report(store: SimpleFeatureStore) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from features.errors import ConfigError, StorageError, StoreClosedError, UnsafeEnvironmentError
+from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
 from features.store import arguments
 from features.store.cache import FeatureCache
-from features.store.catalog.base import Catalog, applied_before
+from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
 from features.store.loading import Columns, Read, home, load, names_in
@@ -398,7 +398,7 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     def _require_usable(self) -> None:
         if self._closed:
-            raise StoreClosedError("this store was closed; open another one with the same configuration")
+            raise closed()
         if os.getpid() != self._process:
             raise UnsafeEnvironmentError(
                 "this store was opened before a fork, and its database connection must not be shared; "
@@ -427,4 +427,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         group = None if group is None else check_name(group, "group")
         if isinstance(columns, Mapping):
             columns = {check_name(name, "table"): of_table for name, of_table in columns.items()}
-        return load(self._catalog, read, wanted, group, version, as_of, columns)
+        try:
+            return load(self._catalog, read, wanted, group, version, as_of, columns)
+        finally:
+            if self._closed and self.cache is not None:  # meanwhile
+                self.cache.clear()

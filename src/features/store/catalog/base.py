@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from features.errors import ConfigError, FeatureStoreError
+from features.errors import ConfigError, FeatureStoreError, StoreClosedError
 from features.store.storage.base import Point, nothing
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 
@@ -43,6 +43,11 @@ def applied_before(committed: Committed, change: Change) -> Committed:
             value=change.write_id,
         )
     return committed
+
+
+def closed() -> StoreClosedError:
+    """The error of whatever is asked after a close."""
+    return StoreClosedError("this store was closed; open another one with the same configuration")
 
 
 @dataclass(frozen=True, slots=True)

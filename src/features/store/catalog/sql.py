@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateTable
 
 from features.errors import FeatureStoreError, UnsafeEnvironmentError
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
-from features.store.catalog.base import Catalog, Swept, UnknownOutcomeError
+from features.store.catalog.base import Catalog, Swept, UnknownOutcomeError, closed
 from features.store.catalog.queue import CommitQueue
 from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
@@ -250,9 +250,9 @@ class SqlCatalog(Catalog):
         """A number that changes whenever another connection, of this or any process, has committed."""
         self._announce("catalog.read")
         with self._watch_lock:
+            if self._watch is None:
+                raise closed()
             try:
-                if self._watch is None:
-                    raise sqlite3.ProgrammingError("the catalog was closed")
                 (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise self._database.translated(error) from error

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy.pool import QueuePool
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.store.catalog.base import closed
 from features.store.storage.refusal import told
 from features.store.waiting import STANDARD, Waiting
 
@@ -76,6 +77,9 @@ class Database:
         self.path = path
         self.timeout = timeout
         self.waiting = waiting
+        self._file: tuple[int, int] | None = None
+        """Device and number of the file that the first connection opened."""
+        self._closed = False
         self._pool = QueuePool(
             self.connect,  # type: ignore[arg-type]  # a sqlite3 connection is all of DBAPI that the pool uses
             pool_size=16,
@@ -100,6 +104,8 @@ class Database:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own, outside the pool, with everything set that durability needs."""
+        if self._file is not None:  # SQLite would begin a new one where there is none
+            self._require_in_place()
         connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
         try:
             mode = journal_mode()
@@ -108,6 +114,7 @@ class Database:
             connection.execute("PRAGMA fullfsync=ON")  # macOS keeps fsync in the drive's cache without it
             if actual.upper() != mode:
                 raise sqlite3.OperationalError(f"its journal mode is {actual} and could not be set to {mode}")
+            self._require_in_place()
         except BaseException:
             connection.close()
             raise
@@ -129,12 +136,15 @@ class Database:
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._require_in_place()
                 yield connection
             finally:
                 _end(connection)
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise closed()
         with self.told():
             pooled = self._pool.connect()
             connection: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
@@ -144,6 +154,8 @@ class Database:
                 if connection.in_transaction:  # it could not even be rolled back: closing it does
                     pooled.invalidate()
                 pooled.close()
+                if self._closed:  # meanwhile: the pool may have kept it
+                    self._pool.dispose()
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -164,6 +176,8 @@ class Database:
                 "try again, or raise busy_timeout_seconds",
                 seconds=self.timeout,
             )
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
+            return self._moved()
         if code in _CORRUPT or str(error).startswith(_NOT_OURS):
             return CorruptFileError(
                 f"the catalog {self.path} is damaged ({error}); restore it from a backup",
@@ -178,8 +192,30 @@ class Database:
         )
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection that is not in use, and those that are when they are returned."""
+        self._closed = True
         self._pool.dispose()
+
+    def _require_in_place(self) -> None:
+        """See that ``path`` still is the file that connections have: what others would never find is not written.
+
+        SQLite looks for itself only with a rollback journal. It is asked of the path, since a descriptor of our own
+        would drop SQLite's locks once it is closed.
+        """
+        with told("find", self.path):
+            try:
+                status = self.path.stat()
+                there = status.st_dev, status.st_ino
+            except FileNotFoundError:
+                there = None
+        self._file = self._file or there
+        if there is None or there != self._file:
+            raise self._moved()
+
+    def _moved(self) -> StorageError:
+        return StorageError(
+            f"the catalog at {self.path} was moved or replaced; open the store anew", path=str(self.path), errno=None
+        )
 
 
 def _code(error: sqlite3.Error) -> int:
