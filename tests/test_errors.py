@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import pytest
 
@@ -19,6 +20,7 @@ EXAMPLES = [
     errors.InvalidMoviesError("m", count=2, problems=((0, "title", "missing"),)),
     errors.SourceNotFoundError("m", path="/p"),
     errors.MissingExtraError("m", package="polars"),
+    errors.UnknownOutcomeError("m", write_id="w"),
 ]
 EXPECTED = {
     errors.NotFoundError: KeyError,
@@ -40,6 +42,12 @@ def test_an_error_survives_pickling_with_its_facts(error: errors.FeatureStoreErr
         assert str(twin) == str(error)
         assert twin._attributes == error._attributes
         assert all(getattr(twin, name) == value for name, value in error._attributes.items())
+
+
+@pytest.mark.parametrize("value", [lambda: 0, threading.Lock(), (letter for letter in "a")], ids=type)
+def test_an_error_about_what_cannot_be_pickled_is_pickled_with_its_repr(value: object) -> None:
+    twin = pickle.loads(pickle.dumps(errors.ConfigError("m", field="f", value=value)))
+    assert (str(twin), twin.field, twin.value) == ("m", "f", repr(value))
 
 
 @pytest.mark.parametrize(("kind", "builtin"), EXPECTED.items(), ids=lambda kind: kind.__name__)

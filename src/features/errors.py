@@ -8,6 +8,7 @@ step; the same facts are attributes, for programs. All of it survives pickling b
 from __future__ import annotations
 
 import difflib
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "SourceNotFoundError",
     "StorageError",
     "StoreClosedError",
+    "UnknownOutcomeError",
     "UnsafeEnvironmentError",
     "UnsupportedDataError",
 ]
@@ -44,7 +46,17 @@ class FeatureStoreError(Exception):
         return self.message  # KeyError would show the repr of it
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self._attributes)
+        attributes = {name: _portable(value) for name, value in self._attributes.items()}
+        return _rebuild, (type(self), self.message, attributes)
+
+
+def _portable(value: object) -> object:
+    """``value``, or where it does not survive pickling, what shows it: an error may hold whatever was passed."""
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001  # it is the caller's
+        return repr(value)
+    return value
 
 
 def _rebuild(kind: type[FeatureStoreError], message: str, attributes: dict[str, Any]) -> FeatureStoreError:
@@ -117,6 +129,7 @@ class BusyError(FeatureStoreError, TimeoutError):
     """The store stayed locked by other writers for longer than ``busy_timeout_seconds``; try again."""
 
     seconds: float
+    """How long it was waited for."""
 
 
 class UnsafeEnvironmentError(FeatureStoreError, RuntimeError):
@@ -131,6 +144,15 @@ class StorageError(FeatureStoreError, OSError):
 
 class StoreClosedError(FeatureStoreError, ValueError):
     """The store object was closed; open another with the same configuration."""
+
+
+class UnknownOutcomeError(FeatureStoreError):
+    """A commit failed, and the catalog could not be asked whether it took effect.
+
+    Save the same again with ``write_id=error.write_id``, once the cause is mended: it is applied at most once.
+    """
+
+    write_id: str
 
 
 class InvalidMoviesError(FeatureStoreError, ValueError):

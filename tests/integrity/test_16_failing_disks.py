@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from features.errors import FeatureStoreError
-from features.store.catalog.base import Catalog, UnknownOutcomeError
+from features.errors import FeatureStoreError, UnknownOutcomeError
+from features.store.catalog.base import Catalog
 from features.store.feature_store import SimpleFeatureStore
 from features.store.storage.base import Storage
 from features.testing.crashdisk import build

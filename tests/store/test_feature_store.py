@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import warnings
@@ -21,11 +22,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.errors import (
     BusyError,
@@ -36,14 +40,17 @@ from features.errors import (
     NotFoundError,
     StorageError,
     StoreClosedError,
+    UnknownOutcomeError,
     UnsafeEnvironmentError,
     UnsupportedDataError,
 )
+from features.store import arguments
 from features.store.codec.arrow import write_parquet
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import nothing
 from features.store.storage.local import LocalStorage
 from features.store.versions import Change, NewFile
+from features.store.waiting import Waiting
 from features.testing.memory_catalog import MemoryCatalog
 
 EAST = timezone(timedelta(hours=1))
@@ -237,6 +244,10 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
         lambda: store.get_features(
             ["basic"], "movies", as_of=datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
         ),
+        lambda: store.get_features(["basic"], "movies", version=True),
+        lambda: store.get_features(["basic"], "movies", version=np.True_),
+        lambda: store.get_features(["basic"], "movies", version=np.float64(1)),
+        lambda: store.get_features(["basic"], "movies", version=2**70),
         lambda: store.rollback("movies", None),
         lambda: store.gc(older_than=timedelta.max),
         lambda: SimpleFeatureStore("store"),
@@ -248,6 +259,33 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
             ask()
     assert store.list_feature_groups() == ["movies"]
     assert len(store.versions("movies")) == 1
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint8])
+def test_numbers_may_be_of_any_kind_that_is_whole(store: SimpleFeatureStore, kind: type) -> None:
+    store.save_features("g", {"t": table(1.0)}, expected_version=kind(0))
+    store.save_features("g", {"t": table(2.0)}, expected_version=kind(1))
+    assert store.get_features(None, "g", version=kind(1)) == {"t": table(1.0)}
+    assert store.get_feature_info("t", "g", version=kind(1)).version == 1
+    assert store.get_artifacts("g", version=kind(1)) == {}
+    assert store.rollback("g", kind(1)) == 3
+    assert store.versions("g")[-1].message == "rollback to version 1"
+    assert store.gc(keep_last=kind(1)).versions == 2
+
+
+@given(
+    text=st.text(st.sampled_from("aé\n\x1f😀\0\ud800\udfff"), max_size=4),
+    field=st.sampled_from(["message", "write_id"]),
+)
+def test_a_character_that_cannot_be_stored_is_named(text: str, field: str) -> None:
+    unfit = [character for character in text if character in "\0\ud800\udfff"]
+    others = {"expected_version": None, "message": None, "artifacts": None, "write_id": None}
+    if unfit:
+        with pytest.raises(ConfigError, match=rf"^{field} holds the character U\+{ord(unfit[0]):04X}") as caught:
+            arguments.change("g", **others | {field: text})
+        assert caught.value.field == field
+    elif text:
+        assert getattr(arguments.change("g", **others | {field: text}), field) == text
 
 
 def test_columns_may_be_named_by_anything_with_an_order(store: SimpleFeatureStore) -> None:
@@ -728,6 +766,87 @@ def test_a_backup_that_is_interrupted_leaves_nothing(store: SimpleFeatureStore, 
         assert copy.check(deep=True).ok
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("nth", range(0, 40, 3))
+def test_a_backup_that_fails_leaves_the_folders_as_they_were(
+    store: SimpleFeatureStore, tmp_path: Path, there: bool, nth: int
+) -> None:
+    store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    target = tmp_path / "new" / "newer" / "copy"
+    if there:
+        target.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    left = [nth]
+
+    def fail(label: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStorage, "point", staticmethod(fail))
+        patch.setattr(store._catalog, "point", fail)
+        try:
+            store.backup(target)
+        except OSError:
+            assert sorted(tmp_path.rglob("*")) == before
+        else:
+            assert left[0] >= 0
+
+
+def test_a_backup_to_no_place_is_told_as_such(store: SimpleFeatureStore, tmp_path: Path) -> None:
+    for place in ("", "a\0b", 5):
+        with pytest.raises(ConfigError, match=r"^path is") as caught:
+            store.backup(place)
+        assert caught.value.field == "path"
+        assert caught.value.value is place
+    with pytest.raises(StorageError, match="could not open"):
+        store.backup(tmp_path / ("x" * 300))
+
+
+def test_a_backup_needs_no_folder_of_temporary_files(
+    store: SimpleFeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    store.backup(tmp_path / "copy")
+    assert {path.name.partition("-")[0] for path in (tmp_path / "copy").iterdir()} == {"catalog.sqlite3", "files"}
+
+
+def test_a_backup_that_collections_keep_from_ending_tells_how_long_it_tried(
+    store: SimpleFeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_features("g", {"t": table(1.0)})
+
+    class Slow(Waiting):
+        moments = count(step=2.5)
+
+        def now(self) -> float:
+            return next(self.moments)
+
+    def taken(*_: object) -> None:
+        raise NotFoundError.of("file", "f", "the store")
+
+    monkeypatch.setattr(store._storage, "size", taken)
+    monkeypatch.setattr(store, "_waiting", Slow())
+    with pytest.raises(BusyError) as caught:
+        store.backup(tmp_path / "copy")
+    assert caught.value.seconds == 2.5
+
+
+def test_a_backup_that_is_kept_waiting_says_so(
+    store: SimpleFeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_features("g", {"t": table(1.0)})
+
+    def busy(*_: object) -> None:
+        raise BusyError("kept busy", seconds=1.0)
+
+    monkeypatch.setattr(store._catalog, "_copy_to", busy)
+    with pytest.raises(BusyError):  # which is the system's kind of error, too
+        store.backup(tmp_path / "copy")
+
+
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_backup_that_is_killed_does_not_open_as_a_store(store: SimpleFeatureStore, tmp_path: Path, nth: int) -> None:
     store.save_features("g", {"a": table(1.0), "b": table(2.0)})
@@ -849,7 +968,7 @@ def test_where_nobody_can_tell_the_write_id_is_told_and_repeats_safely(store: Si
             raise sqlite3.OperationalError("gone")
 
     store._catalog.point = point
-    with pytest.raises(FeatureStoreError, match="write_id=") as caught:
+    with pytest.raises(UnknownOutcomeError, match="write_id=") as caught:
         store.save_features("g", {"t": table(1.0)})
     store._catalog.point = nothing
     paths = store.save_features("g", {"t": table(1.0)}, write_id=caught.value.write_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -66,11 +68,9 @@ def change(
         UnsupportedDataError: the artifacts are not JSON.
     """
     group = check_name(group, "group")
-    if expected_version is not None:
-        whole_number("expected_version", expected_version, least=0)
-    for field, value in (("message", message), ("write_id", write_id)):
-        if value is not None and not (isinstance(value, str) and _is_text(value)):
-            raise ConfigError(f"{field} is {value!r}; it must be text", field=field, value=value)
+    expected_version = whole_number("expected_version", expected_version, least=0)
+    _require_text("message", message)
+    _require_text("write_id", write_id)
     if write_id is not None and not 1 <= len(write_id) <= 255:
         raise ConfigError("write_id must have 1 to 255 characters", field="write_id", value=write_id)
     return Change(
@@ -99,13 +99,11 @@ def table_names(names: Iterable[str] | None) -> list[str] | None:
 
 
 def check_moment(version: int | None, as_of: datetime | None) -> None:
-    """Refuse a version that is no number, a moment without time zone, and both at once.
+    """Refuse a moment without time zone, and one beside a version.
 
     Raises:
         ConfigError: as it says.
     """
-    if version is not None:
-        whole_number("version", version)
     if as_of is None:
         return
     if version is not None:
@@ -116,15 +114,21 @@ def check_moment(version: int | None, as_of: datetime | None) -> None:
 
 
 def whole_number(field: str, value: int | None, *, least: int = 1) -> int | None:
-    """``value``, when it is None or a whole number from ``least`` on that SQLite can add to.
+    """``value`` as Python's own number, when it is None or a whole number from ``least`` on that SQLite can add to.
 
     Raises:
         ConfigError: it is neither.
     """
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST):
+    if value is None:
+        return None
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # also numpy's
+    except TypeError:
+        number = -1
+    if not least <= number <= _LARGEST:
         may_be = f"a whole number from {least} to {_LARGEST}"
         raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
-    return value
+    return number
 
 
 def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
@@ -213,7 +217,7 @@ def _prepare(frame: Frame, table: str) -> Storable:
 def _json(artifacts: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(artifacts, allow_nan=False)
-        same = isinstance(artifacts, dict) and json.loads(text) == artifacts and _is_text(text)
+        same = isinstance(artifacts, dict) and json.loads(text) == artifacts
         reason = "they would come back changed"
     except (TypeError, ValueError, RecursionError) as error:
         same, reason = False, str(error)
@@ -227,12 +231,18 @@ def _json(artifacts: Mapping[str, Any]) -> str:
     return text
 
 
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in value
+def _require_text(field: str, value: str | None) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise ConfigError(f"{field} is {value!r}; it must be text", field=field, value=value)
+    unfit = re.search("[\0\ud800-\udfff]", value)
+    if unfit is not None:
+        raise ConfigError(
+            f"{field} holds the character U+{ord(unfit[0]):04X}, which cannot be stored; leave it out",
+            field=field,
+            value=value,
+        )
 
 
 def _require_aware(field: str, moment: object) -> None:

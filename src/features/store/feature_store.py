@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -24,7 +23,8 @@ from features.store.loading import Columns, Read, home, load, names_in
 from features.store.names import check_name
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
-from features.store.storage.folders import make_folder
+from features.store.storage.folders import clear_folder, make_folder, missing_folders
+from features.store.storage.refusal import told
 from features.store.upkeep import check, collect, copy
 from features.store.versions import (
     Change,
@@ -137,9 +137,12 @@ class SimpleFeatureStore(Generic[FrameT]):
         Raises:
             UnsupportedDataError: a frame or the artifacts could not be given back exactly; nothing changed.
             InvalidNameError: the store does not take such a name; nothing was written.
+            ConfigError: another argument is not what it may be, or ``write_id`` is another group's; nothing changed.
             ConflictError: the group is not at ``expected_version``; nothing changed.
             BusyError: other writers kept the store busy for ``busy_timeout_seconds``; nothing changed.
             StorageError: the disk refused; nothing changed.
+            UnknownOutcomeError: the disk failed so that nobody can tell whether the version was committed; save again
+                with its ``write_id``, which applies it at most once.
         """
         self._require_usable()
         change = arguments.change(group, expected_version, message, artifacts, write_id)
@@ -172,10 +175,11 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         group = self._existing(group)
-        if arguments.whole_number("version", version) is None:
+        restore = arguments.whole_number("version", version)
+        if restore is None:
             raise ConfigError("version is None; name the version to go back to", field="version", value=None)
-        message = f"rollback to version {version}"
-        return self._catalog.commit(Change(group, uuid.uuid4().hex, restore=version, message=message)).version
+        message = f"rollback to version {restore}"
+        return self._catalog.commit(Change(group, uuid.uuid4().hex, restore=restore, message=message)).version
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
@@ -194,7 +198,8 @@ class SimpleFeatureStore(Generic[FrameT]):
 
         Args:
             names: the tables, in the order wanted; None for all.
-            group: the group; None where each name is the name of a table in just one group.
+            group: the group; None where each name is the name of a table in the latest version of just one group. A
+                table that only an older version has is found in its group by name.
             version: None for the latest.
             as_of: an aware datetime: the version that was the latest then.
             columns: the columns wanted of every table, or by table name; None for all.
@@ -202,7 +207,10 @@ class SimpleFeatureStore(Generic[FrameT]):
         Raises:
             NotFoundError: a group, table, version or column that is not there; proposes the nearest names.
             CorruptFileError: a file's bytes are not those that were saved.
+            UnsupportedDataError: the backend's library has no type for a column.
             ConfigError: arguments that contradict each other.
+            StorageError: the disk refused.
+            BusyError: other writers kept the store busy for ``busy_timeout_seconds``.
         """
         return self._load(self._tables.read, names, group, version, as_of, columns)
 
@@ -280,6 +288,8 @@ class SimpleFeatureStore(Generic[FrameT]):
     def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
         """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
 
+        Without a group it is that of the one group whose latest version has the table, whatever ``version`` is asked.
+
         Raises:
             NotFoundError: there is no such group, version or table.
             ConfigError: no group was given and the name is in several.
@@ -351,21 +361,27 @@ class SimpleFeatureStore(Generic[FrameT]):
         The copy can be opened once it is whole, and not before. Where it fails, nothing of it stays.
 
         Raises:
+            ConfigError: ``path`` is no path.
             StorageError: the folder is not empty, or inside this store, or the disk refused.
             CorruptFileError: a file's bytes are not those that were saved.
         """
         self._require_usable()
-        target = replace(self.config, base_path=path, catalog_url=None)
-        if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
-            raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
-        if Path(os.path.realpath(target.folder)).is_relative_to(os.path.realpath(self.config.folder)):
-            reason = f"is inside the store that it would copy; name a folder outside {self.config.folder}"
-            raise StorageError(f"{target.folder} {reason}", path=str(target.folder))
+        try:
+            target = replace(self.config, base_path=path, catalog_url=None)
+        except ConfigError as error:
+            raise ConfigError(error.message.replace("base_path", "path", 1), field="path", value=path) from None
+        with told("open", target.folder):
+            if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
+                raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
+            if Path(os.path.realpath(target.folder)).is_relative_to(os.path.realpath(self.config.folder)):
+                reason = f"is inside the store that it would copy; name a folder outside {self.config.folder}"
+                raise StorageError(f"{target.folder} {reason}", path=str(target.folder))
+            missing = missing_folders(target.folder)
         try:
             make_folder(target.folder)
-            copy(self._catalog, self._storage, catalog_path(target), open_storage(target))
+            copy(self._catalog, self._storage, catalog_path(target), open_storage(target), self._waiting)
         except BaseException:
-            shutil.rmtree(target.folder, ignore_errors=True)  # which was empty, or not there
+            clear_folder(target.folder, missing)
             raise
 
     def close(self) -> None:
@@ -423,6 +439,7 @@ class SimpleFeatureStore(Generic[FrameT]):
     ) -> dict[str, Any]:
         self._require_usable()
         wanted = arguments.table_names(names)
+        version = arguments.whole_number("version", version)
         arguments.check_moment(version, as_of)
         group = None if group is None else check_name(group, "group")
         if isinstance(columns, Mapping):

@@ -16,6 +16,7 @@ from features.store.catalog.base import Catalog
 from features.store.codec.footers import DisagreementError, check_file
 from features.store.storage.base import Storage
 from features.store.versions import CheckReport, GcReport, Problem, TableFile
+from features.store.waiting import STANDARD, Waiting
 
 _ATTEMPTS = 8
 _DAMAGED = {"size", "digest", "rows", "schema"}
@@ -96,7 +97,9 @@ def _delete(storage: Storage, files: Sequence[str]) -> None:
         storage.delete(file)
 
 
-def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage) -> None:
+def copy(
+    catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: Storage, waiting: Waiting = STANDARD
+) -> None:
     """Copy every file that the catalog refers to at one moment, then the catalog as of then.
 
     A collection may remove a file before it is copied; then the catalog has moved on, and the copy starts again.
@@ -104,7 +107,9 @@ def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: S
     Raises:
         CorruptFileError: a file's bytes are not those that were saved; there is no copy.
         StorageError: the disk refused.
+        BusyError: that went on.
     """
+    begin = waiting.now()
     copied: set[str] = set()
 
     def bring(files: list[TableFile]) -> None:
@@ -122,7 +127,10 @@ def copy(catalog: Catalog, storage: Storage, catalog_copy: Path, storage_copy: S
             return catalog.backup(catalog_copy, bring)
         except NotFoundError:
             continue
-    raise BusyError(f"garbage collections removed files during {_ATTEMPTS} attempts to copy; try again", seconds=0.0)
+    raise BusyError(
+        f"garbage collections removed files during {_ATTEMPTS} attempts to copy; try again",
+        seconds=waiting.now() - begin,
+    )
 
 
 def _copy_file(file: TableFile, storage: Storage, storage_copy: Storage) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from features.errors import BusyError
-from features.store.catalog.base import Catalog, CondemnedError, UnknownOutcomeError
+from features.errors import BusyError, UnknownOutcomeError
+from features.store.catalog.base import Catalog, CondemnedError
 from features.store.codec.base import Storable
 from features.store.codec.streams import StreamFailedError
 from features.store.config import FeatureStoreConfig

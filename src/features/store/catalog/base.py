@@ -23,12 +23,6 @@ class CondemnedError(FeatureStoreError):
     """A file of this change was condemned by a garbage collection before it was committed: write it again."""
 
 
-class UnknownOutcomeError(FeatureStoreError):
-    """A commit failed and the catalog could not be asked whether it took effect; repeat it with its write id."""
-
-    write_id: str
-
-
 def applied_before(committed: Committed, change: Change) -> Committed:
     """What the write id of ``change`` committed earlier, to be returned instead of committing it again.
 

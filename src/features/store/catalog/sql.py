@@ -15,13 +15,14 @@ import pyarrow as pa
 from sqlalchemy import insert, select
 from sqlalchemy.schema import CreateTable
 
-from features.errors import FeatureStoreError, UnsafeEnvironmentError
+from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnvironmentError
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
-from features.store.catalog.base import Catalog, Swept, UnknownOutcomeError, closed
+from features.store.catalog.base import Catalog, Swept, closed
 from features.store.catalog.queue import CommitQueue
 from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
+from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
 
@@ -145,7 +146,7 @@ class SqlCatalog(Catalog):
 
     def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """See ``Catalog.backup``: by SQLite's own means, since any other access to its file drops its locks."""
-        with TemporaryDirectory() as scratch:
+        with told("write", target.parent), TemporaryDirectory(dir=target.parent) as scratch:
             moment = Path(scratch) / target.name
             self._copy_to(moment)
             copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from features.store.storage.disk import SYSTEM, Disk
@@ -15,11 +18,29 @@ def make_folder(folder: Path, disk: Disk = SYSTEM) -> None:
         StorageError: the disk refused.
     """
     with told("create", folder):
-        missing = [step for step in (folder, *folder.parents) if not step.exists()]
+        missing = missing_folders(folder)
         for step in reversed(missing):
             disk.make_folder(step)
         for step in missing:
             disk.sync_folder(step.parent)
+
+
+def missing_folders(folder: Path) -> list[Path]:
+    """``folder`` and its ancestors, as far as they are not there; the innermost first."""
+    return [step for step in (folder, *folder.parents) if not step.exists()]
+
+
+def clear_folder(folder: Path, made: Iterable[Path]) -> None:
+    """Remove what is in ``folder``, and the folders ``made`` for it, as far as the system and others let us."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+    for step in made:
+        with suppress(OSError):
+            step.rmdir()
 
 
 def settle_folder(folder: Path, disk: Disk = SYSTEM) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from features.errors import StorageError
+from features.errors import FeatureStoreError, StorageError
 
 _HINTS = {
     errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
@@ -27,7 +27,7 @@ def told(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, StorageError):
+        if isinstance(error, FeatureStoreError):  # told already; some are the system's kind, too
             raise
         hint = _HINTS.get(error.errno or 0, "nothing was committed; try again once the cause is mended")
         reason = error.strerror or str(error)

@@ -17,9 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.errors import BusyError, ConflictError, FeatureStoreError, NotFoundError
+from features.errors import BusyError, ConflictError, FeatureStoreError, NotFoundError, UnknownOutcomeError
 from features.frames import Backend
-from features.store.catalog.base import UnknownOutcomeError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.testing.history import Event
 from features.testing.stress.journal import Journal
