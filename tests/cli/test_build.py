@@ -329,6 +329,7 @@ def test_files_that_are_no_movies_are_named_with_the_reason(
     assert outcome.code == 1
     assert name in outcome.err
     assert told in outcome.err
+    assert ".;" not in outcome.err
     assert ";" in outcome.err or ":" in outcome.err.removeprefix("error:")
     assert not Path("store").exists()
 
