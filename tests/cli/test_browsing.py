@@ -225,3 +225,27 @@ def test_the_fidelity_table_for_machines_is_a_document(run: Run, arguments: tupl
     assert len(rows) > 50
     assert {row["outcome"] for row in rows} == {"exact", "refused"}
     assert all(bool(row["note"]) == (row["outcome"] == "refused") for row in rows)
+
+
+def test_values_that_python_cannot_hold_are_shown_as_text(run: Run) -> None:
+    columns = {
+        "day": pa.array([30_000_000, 0, None], pa.date32()),
+        "moment": pa.array([2**60, 0, None], pa.timestamp("ms")),
+        "zoned": pa.array([2**62, 0, None], pa.timestamp("us", "UTC")),
+        "unknown": pa.array([1, 0, None], pa.timestamp("us", "Mars/Base")),
+        "span": pa.array([2**62, 0, None], pa.duration("ms")),
+        "nano": pa.array([1, 0, None], pa.timestamp("ns")),
+        "days": pa.array([[30_000_000], [0], None], pa.list_(pa.date32())),
+    }
+    save("g", t=pa.table(columns))
+    assert run("show", "g", "t").code == 0
+    far, near, missing = run("show", "g", "t", "--json").json["first_rows"]
+    assert far["day"] == far["days"] == "<value out of range: 30000000>"
+    assert str(2**60) in far["moment"]
+    assert str(2**62) in far["zoned"]
+    assert far["unknown"] == "1970-01-01 00:00:00.000001Z"
+    assert far["span"] == str(2**62)
+    assert far["nano"].endswith("00:00:00.000000001")
+    assert near["day"] == "1970-01-01"
+    assert near["days"] == ["1970-01-01"]
+    assert set(missing.values()) == {None}

@@ -200,7 +200,17 @@ def _table_document(
 
 
 def _values(frame: pa.Table, rows: int) -> list[list[Any]]:
-    return [column.to_pylist() for column in frame.slice(0, rows).columns]
+    return [[_value(column, at) for at in range(len(column))] for column in frame.slice(0, rows).columns]
+
+
+def _value(column: pa.ChunkedArray, at: int) -> Any:
+    """A value, as Arrow's text where Python cannot hold it."""
+    from features.engineering.arrow_values import UNHELD
+
+    try:
+        return column[at].as_py()
+    except UNHELD:
+        return " ".join(str(column.slice(at, 1).to_string()).strip("[]\n ").split())
 
 
 def _type_name(dtype: pa.DataType) -> str:

@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Literal
 
 _UNCUT = 100_000
@@ -53,8 +52,7 @@ def printable(text: str) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """``value`` as JSON has it: dates, times and decimals as text, bytes in hexadecimal, NaN and infinities as
-    text."""
+    """``value`` as JSON has it: NaN, infinities and values of other types as text, bytes in hexadecimal."""
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -65,9 +63,7 @@ def json_value(value: Any) -> Any:
         return value.hex()
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, (dt.timedelta, Decimal)):
-        return str(value)
-    return value
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def brief(value: object, longest: int) -> str:
