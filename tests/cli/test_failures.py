@@ -22,7 +22,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("features.engineering.sample.sample_movies", fail)
+    monkeypatch.setattr("features.engineering.sample.movies_made_up", fail)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import json
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from features.errors import UnsupportedDataError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.testing.fidelity_pyarrow import cases
 from tests.cli.running import Run
 
 
@@ -71,7 +80,28 @@ def test_an_older_version_can_be_had(run: Run, store: Path) -> None:
         (pa.array([b"x", b"y"]), "jsonl"),
         (pa.array([1.0, float("nan")]), "jsonl"),
         (pa.array([1.0, float("-inf")]), "jsonl"),
+        (pa.array([[1.0], [float("nan")]]), "jsonl"),
+        (pa.array([{"a": [float("inf")]}, None]), "jsonl"),
+        (pa.array([[("a", float("nan"))], []], pa.map_(pa.string(), pa.float64())), "jsonl"),
+        (pa.array([[b"x"], []]), "jsonl"),
+        (pa.array([{"a": b"x"}, None]), "jsonl"),
+        (pa.array([[30_000_000], None], pa.list_(pa.date32())), "jsonl"),
+        *(
+            (column, ending)
+            for ending in ("csv", "jsonl")
+            for column in (
+                pa.array([b"xy", None], pa.binary(2)),
+                pa.array([b"xy", None], pa.large_binary()),
+                pa.array([0, 30_000_000], pa.date32()),
+                pa.array([None, -800_000], pa.date32()),
+                pa.array([0, 2**60], pa.timestamp("ms")),
+                pa.array([0, 2**62], pa.timestamp("us", "Europe/Berlin")),
+                pa.array([1, None], pa.duration("us")),
+                pa.array([1, 2**62], pa.duration("ms")),
+            )
+        ),
     ],
+    ids=lambda value: value if isinstance(value, str) else str(value.type),
 )
 def test_what_a_format_cannot_hold_is_refused_and_leaves_no_file(run: Run, column: pa.Array, ending: str) -> None:
     save(good=pa.array([1, 2]), odd=column)
@@ -81,6 +111,160 @@ def test_what_a_format_cannot_hold_is_refused_and_leaves_no_file(run: Run, colum
     assert "--columns" in outcome.err
     assert [path.name for path in Path().iterdir()] == ["store"]
     assert run("get", "g", "t", "--out", f"t.{ending}", "--columns", "good").code == 0
+
+
+def test_moments_are_the_same_text_in_both_formats_to_the_nanosecond_and_in_utc(run: Run) -> None:
+    moments = {
+        "date": pa.array([dt.date.min, dt.date.max, None]),
+        "time": pa.array([3_723_000_004_001, 1, None], pa.time64("ns")),
+        "naive": pa.array([1, 10**18, None], pa.timestamp("ns")),
+        "longest": pa.array([-62_135_596_800_000_000, 253_402_300_799_999_999, None], pa.timestamp("us")),
+        "berlin": pa.array([1, 10**18, None], pa.timestamp("ns", "Europe/Berlin")),
+        "offset": pa.array([1, 10**15, None], pa.timestamp("us", "+01:00")),
+        "unknown": pa.array([1, 10**12, None], pa.timestamp("ms", "Mars/Base")),
+    }
+    save(**moments)
+    for ending in ("csv", "jsonl"):
+        assert run("get", "g", "t", "--out", f"t.{ending}").code == 0
+    rows = [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()]
+    with Path("t.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [{name: text or "" for name, text in row.items()} for row in rows]
+    assert rows[0] == {
+        "date": "0001-01-01",
+        "time": "01:02:03.000004001",
+        "naive": "1970-01-01 00:00:00.000000001",
+        "longest": "0001-01-01 00:00:00.000000",
+        "berlin": "1970-01-01 00:00:00.000000001Z",
+        "offset": "1970-01-01 00:00:00.000001Z",
+        "unknown": "1970-01-01 00:00:00.001Z",
+    }
+
+
+def test_parts_of_nested_values_are_written_as_they_would_be_alone(run: Run) -> None:
+    clock = pa.time64("ns")
+    save(
+        many=pa.array([[1, None], None], pa.list_(clock)),
+        large=pa.array([[1], []], pa.large_list(clock)),
+        two=pa.array([[1, 2], [3, None]], pa.list_(clock, 2)),
+        named=pa.array([{"at": 1, "n": 1.5}, None], pa.struct({"at": clock, "n": pa.float64()})),
+        pairs=pa.array([[("a", 1)], None], pa.map_(pa.string(), clock)),
+        half=pa.array(np.array([1.5, -0.5], np.float16)),
+    )
+    assert run("get", "g", "t", "--out", "t.jsonl").code == 0
+    first, second = (f"00:00:00.00000000{at}" for at in (1, 2))
+    assert [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()] == [
+        {
+            "many": [first, None],
+            "large": [first],
+            "two": [first, second],
+            "named": {"at": first, "n": 1.5},
+            "pairs": [["a", first]],
+            "half": 1.5,
+        },
+        {
+            "many": None,
+            "large": [],
+            "two": ["00:00:00.000000003", None],
+            "named": None,
+            "pairs": None,
+            "half": -0.5,
+        },
+    ]
+
+
+def test_whatever_can_be_stored_is_written_or_refused_and_can_be_shown(run: Run) -> None:
+    tables, seen = {}, set()
+    with SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")) as store:
+        for at, case in enumerate(cases()):
+            with suppress(UnsupportedDataError):
+                store.save_features("g", {f"t{at}": case.build()})
+                tables[f"t{at}"] = case.what
+    for table, what in tables.items():
+        for ending in ("csv", "jsonl"):
+            outcome = run("get", "g", table, "--out", f"{table}.{ending}")
+            seen.add((ending, outcome.code))
+            assert outcome.code == 0 or f"table {table!r}" in outcome.err, what
+            assert "bug" not in outcome.err, what
+        assert run("show", "g", table, "--json").json["table"] == table, what
+    assert seen == {(ending, code) for ending in ("csv", "jsonl") for code in (0, 1)}
+
+
+@pytest.mark.parametrize("column", [pa.array([1, None]), pa.nulls(2), pa.array(["", None])], ids=lambda one: one.type)
+def test_nulls_alone_are_refused_by_csv_where_they_would_be_blank_lines(run: Run, column: pa.Array) -> None:
+    save(odd=column, good=pa.array([1, 2]))
+    outcome = run("get", "g", "t", "--out", "t.csv", "--columns", "odd")
+    assert outcome.code == 1
+    assert "column 'odd'" in outcome.err
+    assert "a second column" in outcome.err
+    assert not Path("t.csv").exists()
+    assert run("get", "g", "t", "--out", "t.csv", "--columns", "good").code == 0
+    assert run("get", "g", "t", "--out", "two.csv", "--columns", "odd,good").code == 0
+    assert run("get", "g", "t", "--out", "t.jsonl", "--columns", "odd").code == 0
+
+
+def test_a_column_with_a_comma_in_its_name_can_be_named(run: Run) -> None:
+    save(**{"a,b": pa.array([1]), "a": pa.array([2]), "c": pa.array([3]), "": pa.array([4])})
+    assert run("get", "g", "t", "--out", "t.csv", "--columns", "a,b", "--columns", "c, a", "--columns", "").code == 0
+    assert Path("t.csv").read_text().splitlines() == ['"a,b","c","a",""', "1,3,2,4"]
+
+
+def test_one_is_told_in_the_singular(run: Run) -> None:
+    save(a=pa.array([1]))
+    assert "Wrote 1 row × 1 column to" in run("get", "g", "t", "--out", "t.csv").out
+    assert "1 row × 1 column," in run("show", "g", "t").out
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+@pytest.mark.parametrize("stem", [b"o\xff", "서울".encode(), b"x" * 240], ids=["not UTF-8", "not ASCII", "long"])
+def test_a_file_may_have_any_name(run: Run, store: Path, stem: bytes, ending: str) -> None:
+    name = os.fsdecode(stem) + f".{ending}"
+    assert run("get", "movies", "text", "--out", name).code == 0
+    assert run("get", "movies", "text", "--out", name, "--json", "--force").json["out"] == name
+    assert sorted(path.name for path in Path().iterdir()) == sorted(["store", name])
+
+
+def test_the_home_folder_may_be_called_by_its_sign(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("home").mkdir()
+    monkeypatch.setenv("HOME", str(Path("home").absolute()))
+    monkeypatch.setenv("USERPROFILE", str(Path("home").absolute()))
+    assert run("get", "movies", "text", "--out", "~/t.csv").code == 0
+    assert run("sample", 1, "--out", "~/m.csv").code == 0
+    assert sorted(path.name for path in Path("home").iterdir()) == ["m.csv", "t.csv"]
+
+
+def test_a_link_to_nothing_stays_unless_forced(run: Run, store: Path) -> None:
+    link = Path("t.csv")
+    link.symlink_to("nowhere.csv")
+    assert "--force" in run("get", "movies", "text", "--out", link).err
+    assert link.is_symlink()
+    assert run("get", "movies", "text", "--out", link, "--force").code == 0
+    assert link.is_file()
+    assert not link.is_symlink()
+
+
+def test_a_file_that_is_there_is_told_before_the_work(run: Run) -> None:
+    Path("t.csv").write_text("mine")
+    assert "t.csv is there already" in run("get", "g", "t", "--out", "t.csv", "--store", "none").err
+    assert "t.csv is there already" in run("sample", 1, "--out", "t.csv").err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_full_disk_is_told_with_the_file(run: Run, ending: str) -> None:
+    import resource
+
+    save(x=pa.array(np.random.default_rng(0).random(20_000)), y=pa.array(range(20_000)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 15, limits[1]))
+    try:
+        outcome = run("get", "g", "t", "--out", f"t.{ending}")
+        made = run("sample", 1_000, "--out", f"m.{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (outcome.code, made.code) == (1, 1)
+    assert f"could not write t.{ending}: File too large; check its name and the free space" in outcome.err
+    assert f"could not write m.{ending}: File too large" in made.err
+    assert [path.name for path in Path().iterdir()] == ["store"]
 
 
 def test_a_file_that_is_there_stays_unless_forced(run: Run, store: Path) -> None:
@@ -96,15 +280,15 @@ def test_a_file_that_is_there_stays_unless_forced(run: Run, store: Path) -> None
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(table: pa.Table, path: Path, *_: object) -> None:
-        path.write_text("half of it")
+    def full(table: pa.Table, file: IO[bytes], *_: object) -> None:
+        file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
     Path("t.parquet").write_text("old")
     outcome = run("get", "movies", "text", "--out", "t.parquet", "--force")
     assert outcome.code == 1
-    assert "No space left on device" in outcome.err
+    assert "could not write t.parquet: No space left on device; check its name and the free space" in outcome.err
     assert sorted(path.name for path in Path().iterdir()) == ["store", "t.parquet"]
     assert Path("t.parquet").read_text() == "old"
 

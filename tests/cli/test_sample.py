@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from features.engineering.movies import read_movies, sample_movies
+from tests.cli.conftest import SOURCE
 from tests.cli.running import Run
 
 
@@ -18,6 +22,21 @@ def test_movies_are_printed_one_a_line(run: Run) -> None:
 
 def test_for_machines_they_are_one_document(run: Run) -> None:
     assert run("sample", 3, "--json").json == sample_movies(3)
+
+
+def test_they_are_printed_as_they_are_made() -> None:
+    command = [sys.executable, "-m", "features", "sample", "100000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+    assert first == sample_movies(1)[0]
+
+
+def test_one_is_told_in_the_singular(run: Run) -> None:
+    assert run("sample", 1, "--out", "m.csv").out == "Wrote 1 movie to m.csv\n"
+    assert run("sample", 1_000, "--out", "m.jsonl").out == "Wrote 1,000 movies to m.jsonl\n"
 
 
 def test_none_at_all_is_a_number_too(run: Run) -> None:
@@ -41,7 +60,9 @@ def test_a_file_that_is_there_stays_unless_forced(run: Run) -> None:
     assert run("sample", 1, "--out", "m.jsonl", "--force", "--json").json["movies"] == 1
 
 
-@pytest.mark.parametrize("arguments", [("-3",), ("many",), (), ("3", "--out", "movies.xml")])
+@pytest.mark.parametrize(
+    "arguments", [("-3",), ("100000001",), ("9" * 30,), ("many",), (), ("3", "--out", "movies.xml")]
+)
 def test_wrong_use_is_told(run: Run, arguments: tuple[str, ...]) -> None:
     outcome = run("sample", *arguments)
     assert outcome.code == 2

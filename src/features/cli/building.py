@@ -16,6 +16,7 @@ import typer
 from features.cli.opening import refuse_file
 from features.cli.options import (
     DEFAULT_STORE,
+    MOST_MADE_UP,
     AsJson,
     Compression,
     Engine,
@@ -46,7 +47,7 @@ def build(
     store: StoreFolder = DEFAULT_STORE,
     group: Annotated[str, typer.Option("--group", metavar="NAME", help="The group to save to.")] = "movies",
     sample: Annotated[
-        int | None, typer.Option("--sample", metavar="N", min=1, help="N made-up movies instead of a file.")
+        int | None, typer.Option("--sample", metavar="N", min=1, max=MOST_MADE_UP, help="N made-up movies, not a file.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Which made-up movies; those of 0 otherwise.")

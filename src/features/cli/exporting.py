@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.cli.files import ending, whole_file
+from features.cli.files import destination, whole_file
 from features.cli.opening import existing_store
 from features.cli.options import DEFAULT_STORE, AsJson, Force, Group, StoreFolder, Table, Version, names
-from features.cli.screen import json_value, print_json, say, size_text
-from features.errors import UnsupportedDataError
+from features.cli.screen import counted, json_value, print_json, say, size_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,90 +34,55 @@ def get(
 ) -> None:
     """Write a table to a Parquet, CSV or JSONL file.
 
+    Parquet holds it exactly. CSV and JSONL hold moments of a time zone in UTC, and refuse what would not come back:
+    bytes, durations, years that have not four digits; CSV also lists, JSONL also NaN.
+
     \b
     Example:  features get movies basic --out basic.parquet --store store
               features get movies temporal --columns movie_id,release_year --out years.csv --store store
     """
-    write, wanted = _WRITERS[ending(out, tuple(_WRITERS))], names(columns or [])
+    out, form = destination(out, tuple(_WRITERS), force=force)
     with existing_store(store) as opened:
+        there = opened.get_feature_info(table, group, version=version).schema.names
+        wanted = names(columns or [], there)
         frame = opened.get_features([table], group, version=version, columns=wanted)[table]
-    with whole_file(out, force=force) as path:
-        write(frame, path, table)
+    with whole_file(out, force=force) as file:
+        _WRITERS[form](frame, file, table)
     size = out.stat().st_size
     if as_json:
         print_json({"out": str(out), "rows": frame.num_rows, "columns": frame.num_columns, "bytes": size})
     else:
-        say(f"Wrote {frame.num_rows:,} rows × {frame.num_columns} columns to {out} ({size_text(size)})")
+        shape = f"{counted(frame.num_rows, 'row')} × {counted(frame.num_columns, 'column')}"
+        say(f"Wrote {shape} to {out} ({size_text(size)})")
 
 
-def _write_parquet(frame: pa.Table, path: Path, table: str) -> None:  # noqa: ARG001 - one signature for all writers
+def _write_parquet(frame: pa.Table, file: IO[bytes], table: str) -> None:  # noqa: ARG001 - one signature for all
     import pyarrow.parquet as pq
 
-    pq.write_table(frame, path)
+    pq.write_table(frame, file)
 
 
-def _write_csv(frame: pa.Table, path: Path, table: str) -> None:
+def _write_csv(frame: pa.Table, file: IO[bytes], table: str) -> None:
     """Text is quoted and null is nothing, so that an empty text is not taken for null."""
-    import pyarrow as pa
     import pyarrow.csv as pacsv
 
-    frame = _without_dictionaries(frame)
-    for field in frame.schema:
-        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-            raise _unfit(table, field, "CSV")
-    try:
-        pacsv.write_csv(frame, path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UnsupportedDataError(
-            f"table {table!r} does not go into CSV: {error}; write .parquet, or choose others with --columns",
-            table=table,
-            column=None,
-            dtype=None,
-        ) from error
+    from features.cli.plain import as_plain, hold_all, refuse_blank_lines
+
+    refuse_blank_lines(frame, table)
+    with hold_all("CSV", table):
+        pacsv.write_csv(as_plain(frame, "CSV", table), file)
 
 
-def _without_dictionaries(frame: pa.Table) -> pa.Table:
-    """Categories as the values that they stand for, which is how CSV has them."""
-    import pyarrow as pa
+def _write_jsonl(frame: pa.Table, file: IO[bytes], table: str) -> None:
+    from features.cli.plain import as_plain, hold_all
 
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in frame.schema
-    ]
-    return frame.cast(pa.schema(fields))
+    with hold_all("JSON", table):
+        for batch in as_plain(frame, "JSON", table).to_batches(max_chunksize=_BATCH_ROWS):
+            lines = (json.dumps(json_value(row), ensure_ascii=False) + "\n" for row in batch.to_pylist())
+            file.writelines(line.encode() for line in lines)
 
 
-def _write_jsonl(frame: pa.Table, path: Path, table: str) -> None:
-    import pyarrow as pa
-
-    for field in frame.schema:
-        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-            raise _unfit(table, field, "JSON")
-        if pa.types.is_floating(field.type) and _has_no_number(frame[field.name]):
-            raise _unfit(table, field, "JSON", "holds NaN or infinity")
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for batch in frame.to_batches(max_chunksize=_BATCH_ROWS):
-            file.writelines(json.dumps(json_value(row), ensure_ascii=False) + "\n" for row in batch.to_pylist())
-
-
-def _has_no_number(column: Any) -> bool:
-    import pyarrow.compute as pc
-
-    return not all(map(math.isfinite, pc.unique(pc.filter(column, pc.invert(pc.is_finite(column)))).to_pylist()))
-
-
-def _unfit(table: str, field: Any, form: str, why: str | None = None) -> UnsupportedDataError:
-    reason = why or f"is of type {field.type}"
-    return UnsupportedDataError(
-        f"column {field.name!r} of table {table!r} {reason}, which {form} cannot hold; "
-        "write .parquet, or choose other columns with --columns",
-        table=table,
-        column=field.name,
-        dtype=str(field.type),
-    )
-
-
-_WRITERS: dict[str, Callable[[Any, Path, str], None]] = {
+_WRITERS: dict[str, Callable[[Any, IO[bytes], str], None]] = {
     "parquet": _write_parquet,
     "csv": _write_csv,
     "jsonl": _write_jsonl,

@@ -5,45 +5,54 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import typer
 
 from features.errors import StorageError
 
 
-def ending(out: Path, allowed: tuple[str, ...]) -> str:
-    """The ending of ``out``, in lower case.
+def destination(out: Path, allowed: tuple[str, ...], *, force: bool) -> tuple[Path, str]:
+    """``out`` with the home folder for ~, and its ending in lower case.
 
     Raises:
-        typer.BadParameter: it is none of those ``allowed``.
+        typer.BadParameter: the ending is none of those ``allowed``.
+        StorageError: ``out`` is there and ``force`` is not set, or is a folder.
     """
     found = out.suffix.lower().removeprefix(".")
     if found not in allowed:
         raise typer.BadParameter(f"{str(out)!r} must end in one of .{', .'.join(allowed)}", param_hint="--out")
-    return found
+    with suppress(RuntimeError):  # a user that there is not: then it is a name like any other
+        out = out.expanduser()
+    _require_free(out, force=force)
+    return out, found
 
 
 @contextmanager
-def whole_file(out: Path, *, force: bool) -> Iterator[Path]:
+def whole_file(out: Path, *, force: bool) -> Iterator[IO[bytes]]:
     """A new file beside ``out`` to write to, which takes its name when the block ends well and goes otherwise.
 
     Raises:
-        StorageError: ``out`` is there and ``force`` is not set, or its folder is not there.
+        StorageError: the system refused, or ``out`` came to be there and ``force`` is not set.
     """
-    _require_free(out, force=force)
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(8)}.part")
+    beside = out.with_name(f".{secrets.token_hex(8)}.part")  # not longer for a longer name, which may be the longest
     try:
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        file = beside.open("xb")
     except OSError as error:
-        message = f"could not write {out}: {error.strerror}; check its folder"
-        raise StorageError(message, path=str(out), errno=error.errno) from None
+        raise _unwritten(out, error, "check its folder") from None
     try:
-        yield beside
-        _sync(beside)
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         _require_free(out, force=force)
         beside.replace(out)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise _unwritten(out, error, "check its name and the free space") from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -51,14 +60,11 @@ def whole_file(out: Path, *, force: bool) -> Iterator[Path]:
 def _require_free(out: Path, *, force: bool) -> None:
     if out.is_dir():
         raise StorageError(f"{out} is a folder; name a file", path=str(out), errno=None)
-    if out.exists() and not force:
+    if os.path.lexists(out) and not force:  # also a link to nothing is somebody's
         message = f"{out} is there already; choose another name, or write over it with --force"
         raise StorageError(message, path=str(out), errno=None)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _unwritten(out: Path, error: OSError, step: str) -> StorageError:
+    message = f"could not write {out}: {error.strerror or error}; {step}"
+    return StorageError(message, path=str(out), errno=error.errno)

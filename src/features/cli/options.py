@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import re
 import shlex
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,8 @@ Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, he
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 DEFAULT_STORE = Path("store")
+MOST_MADE_UP = 100_000_000
+"""Movies that a sample may have: some 30 GB of JSON."""
 
 
 def command(*words: object, store: Path) -> str:
@@ -130,13 +133,18 @@ def renames(pairs: list[str]) -> dict[str, str]:
     return mapping
 
 
-def names(lists: list[str]) -> list[str] | None:
-    """Names separated by commas, the option given once or more; None where it was not given.
+def names(lists: list[str], existing: Collection[str]) -> list[str] | None:
+    """Names separated by commas, or one of those ``existing``, the option given once or more; None where it was not
+    given.
 
     Raises:
         typer.BadParameter: it was given, but names nothing, or one name twice.
     """
-    found = [name for each in lists for name in map(str.strip, each.split(",")) if name]
+    found = [
+        name
+        for each in lists
+        for name in ([each] if each in existing else filter(None, map(str.strip, each.split(","))))
+    ]
     if lists and not found:
         raise typer.BadParameter("it is empty; name columns, or leave it out for all of them", param_hint="--columns")
     if twice := next((name for name in found if found.count(name) > 1), None):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from codecs import getwriter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
-from features.cli.files import ending, whole_file
-from features.cli.options import AsJson, Force
-from features.cli.screen import print_json, say
+from features.cli.files import destination, whole_file
+from features.cli.options import MOST_MADE_UP, AsJson, Force
+from features.cli.screen import counted, print_json, say
+
+_Movie = dict[str, Any]
 
 
 def sample(
-    n: Annotated[int, typer.Argument(metavar="N", min=0, help="How many movies.")],
+    n: Annotated[int, typer.Argument(metavar="N", min=0, max=MOST_MADE_UP, help="How many movies.")],
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same movies.")] = 0,
     out: Annotated[
         Path | None,
@@ -34,55 +37,58 @@ def sample(
     Example:  features sample 100000 --out movies.parquet
               features sample 1000 --seed 7 | features build - --store store
     """
-    write = _WRITERS[ending(out, tuple(_WRITERS))] if out else None
-    from features.engineering.sample import sample_movies
+    wanted = destination(out, tuple(_WRITERS), force=force) if out else None
+    from features.engineering.sample import movies_made_up
 
-    movies = sample_movies(n, seed=seed)
-    if out is None or write is None:
+    movies = movies_made_up(n, seed=seed)
+    if wanted is None:
         _print(movies, as_json=as_json)
         return
-    with whole_file(out, force=force) as path:
-        write(movies, path)
+    out, form = wanted
+    with whole_file(out, force=force) as file:
+        _WRITERS[form](movies, file)
     if as_json:
-        print_json({"out": str(out), "movies": len(movies), "bytes": out.stat().st_size})
+        print_json({"out": str(out), "movies": n, "bytes": out.stat().st_size})
     else:
-        say(f"Wrote {len(movies):,} movies to {out}")
+        say(f"Wrote {counted(n, 'movie')} to {out}")
 
 
-def _print(movies: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(movies: Iterator[_Movie], *, as_json: bool) -> None:
     if as_json:
-        print_json(movies)
+        print_json(list(movies))
     else:
-        sys.stdout.writelines(json.dumps(movie) + "\n" for movie in movies)
+        sys.stdout.writelines(map(_line, movies))
 
 
-def _write_jsonl(movies: list[dict[str, Any]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(movie) + "\n" for movie in movies)
+def _line(movie: _Movie) -> str:
+    return json.dumps(movie) + "\n"
 
 
-def _write_json(movies: list[dict[str, Any]], path: Path) -> None:
-    path.write_text(json.dumps(movies, indent=1) + "\n", encoding="utf-8")
+def _write_jsonl(movies: Iterator[_Movie], file: IO[bytes]) -> None:
+    file.writelines(_line(movie).encode() for movie in movies)
 
 
-def _write_csv(movies: list[dict[str, Any]], path: Path) -> None:
+def _write_json(movies: Iterator[_Movie], file: IO[bytes]) -> None:
+    file.write(json.dumps(list(movies), indent=1).encode() + b"\n")
+
+
+def _write_csv(movies: Iterator[_Movie], file: IO[bytes]) -> None:
     from features.engineering.schema import FIELDS
 
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=FIELDS)
-        writer.writeheader()
-        writer.writerows({**movie, "genre_ids": json.dumps(movie["genre_ids"])} for movie in movies)
+    writer = csv.DictWriter(getwriter("utf-8")(file), fieldnames=FIELDS)
+    writer.writeheader()
+    writer.writerows({**movie, "genre_ids": json.dumps(movie["genre_ids"])} for movie in movies)
 
 
-def _write_parquet(movies: list[dict[str, Any]], path: Path) -> None:
+def _write_parquet(movies: Iterator[_Movie], file: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
     from features.engineering.movies import Movies
 
-    pq.write_table(Movies.from_records(movies).table, path)
+    pq.write_table(Movies.from_records(list(movies)).table, file)
 
 
-_WRITERS: dict[str, Callable[[list[dict[str, Any]], Path], None]] = {
+_WRITERS: dict[str, Callable[[Iterator[_Movie], IO[bytes]], None]] = {
     "jsonl": _write_jsonl,
     "json": _write_json,
     "csv": _write_csv,

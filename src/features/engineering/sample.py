@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from features.errors import ConfigError
@@ -63,13 +63,16 @@ def sample_movies(n: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """
     if n < 0:
         raise ConfigError(f"n is {n}; it must be at least 0", field="n", value=n)
+    return list(movies_made_up(n, seed=seed))
+
+
+def movies_made_up(n: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """The same movies, each made when it is asked for."""
     draw = random.Random(seed).random  # noqa: S311 - repeatable on purpose
-    movies: list[dict[str, Any]] = []
     movie_id = 0
     for _ in range(n):
         movie_id += 1 + int(draw() * 5)
-        movies.append(_movie(movie_id, draw))
-    return movies
+        yield _movie(movie_id, draw)
 
 
 def _movie(movie_id: int, draw: Draw) -> dict[str, Any]:
