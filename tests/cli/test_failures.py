@@ -108,7 +108,7 @@ def test_an_unexpected_end_is_not_held_up(run: Run, monkeypatch: pytest.MonkeyPa
             "open it in Python with the catalog_url that the store was made with",
         ),
         ("keep_last is 0; it must be", "--keep-last is 0; it must be"),
-        ("no version 2 of it", "no version 2 of it"),
+        ("version is 0; it must be", "version is 0; it must be"),
         ("the information= of reformat", "the information= of reformat"),
     ],
 )

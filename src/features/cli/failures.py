@@ -45,7 +45,7 @@ _AS_TYPED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(r", or raise busy_timeout_seconds"), ""),
     (re.compile(r"\bname the (catalog_url that the store was made with)"), r"open it in Python with the \1"),
     (re.compile(r"\bbase_path\b"), "--store"),
-    (re.compile(r"^(keep_last|older_than|message|version|compression|backend)\b"), _as_option),
+    (re.compile(r"^(keep_last|older_than|message|backend)\b"), _as_option),
 )
 """The library's messages speak of Python arguments; here the same things are options."""
 
