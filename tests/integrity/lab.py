@@ -54,6 +54,7 @@ class Lab:
         """Whether a collection may have dropped old versions."""
         past = _past()
         self.folder = past.folder.with_name(f"lab-{next(_numbers)}")
+        self.backups = self.folder.with_name(f"{self.folder.name}-backups")
         (self.folder / "files").mkdir(parents=True)
         for file in (past.folder / "files").iterdir():
             os.link(file, self.folder / "files" / file.name)
@@ -106,6 +107,7 @@ class Lab:
         for store in self.stores:
             store.close()
         shutil.rmtree(self.folder)
+        shutil.rmtree(self.backups, ignore_errors=True)
 
     def begin(self, event: Event) -> int:
         """Note that an operation has begun; where it is to be noted how it ended."""

@@ -180,7 +180,7 @@ def save_on(folder: Path, writer: str, mode: str, acknowledgements: int, going_o
             store.save_features("shared", {writer: table(number)}, message=f"{writer} {number}")
             acknowledge(f"shared {writer} {number}")
             if number % 3 == 0:
-                store.backup(folder / f"backup-{writer}-{number}")
+                store.backup(backup(folder, writer, number))
                 acknowledge(f"backup {writer} {number}")
             number += 1
 
@@ -209,11 +209,16 @@ def missing(folder: Path, mode: str, acknowledged: set[str]) -> tuple[list[str],
         there = set(saved(store))
     for line in acknowledged:
         what, writer, number = line.split()
-        if what == "backup" and (folder / f"backup-{writer}-{number}").is_dir():
-            with opened(folder / f"backup-{writer}-{number}", mode) as copy:
+        if what == "backup" and backup(folder, writer, number).is_dir():
+            with opened(backup(folder, writer, number), mode) as copy:
                 whole = copy.check(deep=True).ok and f"save {writer} {number}" in set(saved(copy))
             there |= {line} if whole else set()
     return sorted(acknowledged - there), problems
+
+
+def backup(folder: Path, writer: str, number: object) -> Path:
+    """Where a backup of the store in ``folder`` goes."""
+    return folder.with_name(f"{folder.name}-backup-{writer}-{number}")
 
 
 def saved(store: SimpleFeatureStore[pa.Table]) -> Iterator[str]:

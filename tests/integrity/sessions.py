@@ -89,7 +89,7 @@ class Session:
     def back_up(self) -> None:
         """The copy is a sound store, and what is in it was the latest version meanwhile."""
         place = self.lab.begin(Event(self.name, "g", "load", 0))
-        target = self.lab.folder / f"backup {place}"
+        target = self.lab.backups / str(place)
         self.store.backup(target)
         with SimpleFeatureStore(FeatureStoreConfig(target, backend="pyarrow")) as copy:
             self.lab.end(place, tables=_writes(copy.get_features(None, "g")))
