@@ -243,7 +243,7 @@ def test_a_conflict_is_retried_only_while_versions_come(run: Run, monkeypatch: p
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("--message", "--message is 'a\\udcff'; it must be text"),
+        ("--message", "--message holds the character U+DCFF, which cannot be stored"),
         ("--store", "'a\\udcff' is not text in UTF-8; name another folder"),
     ],
 )
