@@ -284,9 +284,11 @@ def test_a_fork_beside_a_thread_that_is_at_work_leaves_both_processes_well(tmp_p
     program = """
         import gc, os, signal, sys, threading, warnings
         import pyarrow as pa
+        from features.store import forks
         from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: that is the case
+        forks.PATIENCE = 0.1  # the thread does not go on before the fork
         store = SimpleFeatureStore(FeatureStoreConfig(sys.argv[1], backend="pyarrow"))
         reached, go_on = threading.Event(), threading.Event()
 

@@ -22,6 +22,7 @@ from features.store.catalog.queue import CommitQueue
 from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
+from features.store.forks import FORKS
 from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
@@ -36,12 +37,15 @@ class SqlCatalog(Catalog):
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self._process = os.getpid()
         self._watch: sqlite3.Connection | None = None
+        self._reopens = False
         self._watch_lock = waiting.lock()
         self._database = Database(path, timeout=timeout, waiting=waiting)
         self._queue = CommitQueue(timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
-        self._seen = 0
+        self._watches = 0
+        self._seen = (0, 0)
         self._latest: dict[str, Snapshot] = {}
+        FORKS.follow(self)
 
     @classmethod
     def open(cls, path: Path, *, timeout: float, waiting: Waiting = STANDARD, begin: bool = True) -> SqlCatalog:
@@ -62,7 +66,8 @@ class SqlCatalog(Catalog):
             catalog._settle_layout(begin=begin)
             with catalog._database.told():
                 catalog._watch = catalog._database.connect()
-            statements.compile_all()
+            with FORKS.kept_out():  # what is computed once has a lock in some releases of Python
+                statements.compile_all()
             with catalog._database.reading() as connection:
                 statements.warm_up(connection)
         except BaseException:
@@ -169,11 +174,25 @@ class SqlCatalog(Catalog):
 
     def close(self) -> None:
         """See ``Catalog.close``."""
-        with self._watch_lock:
-            if self._watch is not None:
-                self._watch.close()
-                self._watch = None
-        self._database.close()
+        with FORKS.kept_out():
+            with self._watch_lock:
+                self._reopens = False
+                if self._watch is not None:
+                    self._watch.close()
+                    self._watch = None
+            self._database.close()
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self._database.path
+
+    def let_go(self) -> None:
+        """Close every connection until one is next needed: a fork must not copy any."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch, self._reopens = None, True
+        self._database.let_go()
 
     def __del__(self) -> None:
         # Most stores are never closed by their users: their connections should not wait for the collector to do it.
@@ -247,20 +266,24 @@ class SqlCatalog(Catalog):
                 self._latest[group] = found
         return found
 
-    def _counter(self) -> int:
-        """A number that changes whenever another connection, of this or any process, has committed."""
+    def _counter(self) -> tuple[int, int]:
+        """What changes whenever another connection, of this or any process, has committed."""
         self._announce("catalog.read")
-        with self._watch_lock:
-            if self._watch is None:
-                raise closed()
+        with FORKS.kept_out(), self._watch_lock:
             try:
+                if self._reopens:
+                    self._watch, self._reopens = self._database.connect(), False
+                    self._watches += 1
+                if self._watch is None:
+                    raise closed()
                 (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise self._database.translated(error) from error
-            if counter != self._seen:
+            seen = (self._watches, counter)  # each connection counts in its own way
+            if seen != self._seen:
                 self._latest = {}
-                self._seen = counter
-            return int(counter)
+                self._seen = seen
+            return seen
 
     def _snapshot(self, connection: sqlite3.Connection, group: str, version: int | None) -> Snapshot:
         rows = lookups.snapshot(connection, group, version)

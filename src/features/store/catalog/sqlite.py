@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError, UnsafeEnvironmentError
 from features.store.catalog.base import closed
+from features.store.forks import FORKS
 from features.store.storage.refusal import told
 from features.store.waiting import STANDARD, Waiting
 
@@ -104,6 +105,7 @@ class Database:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own, outside the pool, with everything set that durability needs."""
+        FORKS.require_whole(self.path)
         if self._file is not None:  # SQLite would begin a new one where there is none
             self._require_in_place()
         connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
@@ -159,13 +161,14 @@ class Database:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turn SQLite's errors into the store's."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self.translated(error) from error
-        except UnicodeDecodeError as error:  # of SQLite's own message, about a name that was changed
-            raise self.translated(sqlite3.DatabaseError(f"no such name: {error}")) from error
+        """Turn SQLite's errors into the store's, and keep forks out meanwhile."""
+        with FORKS.kept_out():
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise self.translated(error) from error
+            except UnicodeDecodeError as error:  # of SQLite's own message, about a name that was changed
+                raise self.translated(sqlite3.DatabaseError(f"no such name: {error}")) from error
 
     def translated(self, error: sqlite3.Error) -> FeatureStoreError:
         """The store's error for one of SQLite's, with the catalog's place and the next step."""
@@ -194,6 +197,10 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use, and those that are when they are returned."""
         self._closed = True
+        self._pool.dispose()
+
+    def let_go(self) -> None:
+        """Close every connection until one is next needed."""
         self._pool.dispose()
 
     def _require_in_place(self) -> None:

@@ -17,6 +17,7 @@ from features.store.codec.arrow_types import check_columns, check_metadata, chec
 from features.store.codec.base import Compression, check_column_names, refused
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
+from features.store.forks import FORKS
 
 _GROUP_ROWS = 1 << 20
 _GROUP_BYTES = 32 << 20
@@ -78,7 +79,7 @@ def _require_unread(reader: pa.RecordBatchReader, table: str) -> None:
 
 
 def _write(reader: pa.RecordBatchReader, table: str, sink: StagedSink, compression: Compression) -> int:
-    with _reading:  # it may stand twice among the tables of one save, or of two
+    with FORKS.kept_out(), _reading:  # it may stand twice among the tables of one save, or of two
         _require_unread(reader, table)
         _read.add(reader)
     rows = 0
