@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from features.errors import ConfigError, NotFoundError, UnsupportedDataError
 from features.frames import Backend, Frame, backend_of, is_stream
 from features.store.codec.base import Codec, Storable
@@ -122,7 +124,7 @@ def whole_number(field: str, value: int | None, *, least: int = 1) -> int | None
     if value is None:
         return None
     try:
-        number = -1 if isinstance(value, bool) else operator.index(value)  # also numpy's
+        number = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)  # also numpy's
     except TypeError:
         number = -1
     if not least <= number <= _LARGEST:
