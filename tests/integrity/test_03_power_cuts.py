@@ -30,7 +30,7 @@ MOST = budget(dev=3, ci=10_000, thorough=10_000)
 
 BESIDE = ["save three tables", "gc", "repair", "rollback", "delete a table"]
 STRIDE = budget(dev=25, ci=1, thorough=1)
-PROGRAMS = budget(dev=1, ci=60, thorough=300)
+PROGRAMS = budget(dev=1, ci=90, thorough=300)
 SHARES = range(budget(dev=1, ci=4, thorough=4))
 """The programs are made in so many tests, which may run beside each other."""
 
