@@ -53,7 +53,7 @@ SCRIPTS = (
     Script("scaling", "targets"),
     Script("processor", "targets"),
     Script("store_limits", "targets", ("--quick",)),
-    Script("store_memory", "targets", ("--megabytes", "512")),
+    Script("store_memory", "targets", ("--megabytes", "384")),
 )
 
 
