@@ -7,14 +7,13 @@ nothing else does, and those that are over are waited for.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from features.store.feature_store import SimpleFeatureStore
+from tests.integrity.another_process import ends_well
 from tests.integrity.small_stores import settings
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="there is no fork")
@@ -59,16 +58,7 @@ PRELUDE = """
 """
 
 
-def run(program: str, *arguments: object) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+run = partial(ends_well, prelude=PRELUDE)
 
 
 @pytest.mark.parametrize("means", ["os", "multiprocessing"])

@@ -12,8 +12,6 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +24,7 @@ from features.errors import FeatureStoreError, StorageError, UnsafeEnvironmentEr
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage import surroundings
 from features.store.storage.disk import SYSTEM
+from tests.integrity.another_process import ends_well
 from tests.integrity.small_stores import contents, settings, table
 
 REMOTE = ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "lustre", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"]
@@ -264,15 +263,7 @@ def test_a_fork_leaves_the_parents_store_alone(tmp_path: Path) -> None:
         store.save_features("g", {"t": pa.table({"x": [3]})})
         assert store.check(deep=True).ok
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "store")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ends_well(program, tmp_path / "store")
     with SimpleFeatureStore(settings(tmp_path / "store")) as store:
         assert store.get_features(["t"], "g")["t"].column("x").to_pylist() == [3]
         assert len(store.versions("g")) == 2
@@ -324,15 +315,7 @@ def test_a_fork_beside_a_thread_that_is_at_work_leaves_both_processes_well(tmp_p
         store.save_features("g", {"t": pa.table({"x": [3]})})
         assert store.check(deep=True).ok
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "store"), moment],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ends_well(program, tmp_path / "store", moment)
     with SimpleFeatureStore(settings(tmp_path / "store")) as store:
         assert store.get_features(["t"], "g")["t"].column("x").to_pylist() == [3]
         assert len(store.versions("g")) == 2
