@@ -51,7 +51,7 @@ SCRIPTS = (
     Script("cache_effect", "criteria"),
     Script("startup", "targets"),
     Script("scaling", "targets"),
-    Script("processor", "targets"),
+    Script("processor", "targets", ("--quick",)),
     Script("store_limits", "targets", ("--quick",)),
     Script("store_memory", "targets", ("--megabytes", "384")),
 )
