@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 
+SECONDS = 110
+"""That a program may take. One that takes longer says where each of its threads is, and is ended."""
+
+
 def ends_well(program: str, *arguments: object, prelude: str = "") -> None:
     """Run ``prelude`` and ``program``, which find the arguments in ``sys.argv``, and see that it exits with 0."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
+    with subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(prelude) + textwrap.dedent(program)]
+        + [str(argument) for argument in arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
         env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ) as process:
+        try:
+            _, told = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            _, told = process.communicate()
+    assert process.returncode == 0, told
