@@ -19,7 +19,7 @@ from tests.integrity.small_stores import settings
 pytestmark = pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="there is no fork")
 
 PRELUDE = """
-    import multiprocessing, os, signal, sys, threading, time, traceback, warnings
+    import faulthandler, multiprocessing, os, signal, sys, threading, time, traceback, warnings
     import pyarrow as pa
     from features.errors import UnsafeEnvironmentError
     from features.store import forks
@@ -27,6 +27,7 @@ PRELUDE = """
     from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 
     warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: that is the case
+    faulthandler.register(signal.SIGALRM, chain=True)  # a child that its alarm ends says where it was
 
     def settings(folder):
         return FeatureStoreConfig(folder, backend="pyarrow", busy_timeout_seconds=60)
