@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 
-
 SECONDS = 110
 """That a program may take. One that takes longer says where each of its threads is, and is ended."""
 

@@ -15,9 +15,8 @@ visits every place at which it can be cut off, and ``every_cut`` all that a plac
 of it, to be opened.
 
 Real file systems promise more (ext4 makes a new file's name durable with its bytes, and orders much by its journal),
-so a store that survives here leans on none of that. A rename is taken to be atomic, as every file system in use has
-it: the old name never goes before the new one is there. So is the catalog, once its folder is durable: what SQLite has
-committed is there, what it has not is not. ``tests/integrity/powerloss.py`` asks a real file system whether that holds.
+so a store that survives here leans on none of that. A rename is taken to be atomic, as every file system in use has it.
+So is the catalog, once its folder is durable: ``tests/integrity/powerloss.py`` asks a real one whether that holds.
 """
 
 from __future__ import annotations
