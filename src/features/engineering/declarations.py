@@ -29,14 +29,16 @@ def by_family(features: Sequence[Feature], engine: Engine) -> dict[str, list[Fea
         InvalidFeatureError: a declaration contradicts itself or another one, or builds something else than it declares.
     """
     families: dict[str, list[Feature]] = {}
-    for feature in features:
-        _check_alone(feature)
-        family = families.setdefault(feature.family, [])
-        if any(feature.name == other.name for other in family):
-            raise _wrong(feature, f"stands twice in family {feature.family!r}; rename or drop one")
-        family.append(feature)
+    names: set[tuple[str, str]] = set()
     known = set(map(id, default_features()))
     own = [feature for feature in features if id(feature) not in known]
+    for feature in own:
+        _check_alone(feature)
+    for feature in features:
+        if (feature.family, feature.name) in names:
+            raise _wrong(feature, f"stands twice in family {feature.family!r}; rename or drop one")
+        names.add((feature.family, feature.name))
+        families.setdefault(feature.family, []).append(feature)
     if own:
         _try_out(own, engine)
     return families

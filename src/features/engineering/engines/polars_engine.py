@@ -152,10 +152,12 @@ def _declared(column: pl.Series, feature: Feature) -> pl.Series:
     Raises:
         InvalidFeatureError: it is of another kind, or null where the feature is not nullable.
     """
-    wanted, found = _TYPES[feature.dtype], column.dtype
+    wanted, found, nulls = _TYPES[feature.dtype], column.dtype, column.null_count()
+    if found == wanted and (feature.nullable or not nulls):  # nearly always
+        return column.alias(feature.name)
     same_kind = found in (wanted, pl.Null) or (found.is_integer() and wanted.is_numeric())
-    check_declared(feature, found, same_kind=same_kind, nulls=column.null_count())
+    check_declared(feature, found, same_kind=same_kind, nulls=nulls)
     try:
-        return (column if found == wanted else column.cast(wanted)).alias(feature.name)
+        return column.cast(wanted).alias(feature.name)
     except pl.exceptions.PolarsError as error:
         raise out_of_range(feature, error) from error
