@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +26,9 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=50, stateful_step_count=30)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# A shell without job control has what it starts with "&" ignore Ctrl-C, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What this environment can test: a test that takes ``backend`` runs once for each of these.
 INSTALLED = [name for name in ("pandas", "polars", "pyarrow") if importlib.util.find_spec(name)]
