@@ -26,5 +26,5 @@ def ends_well(program: str, *arguments: object, prelude: str = "") -> None:
             _, told = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGABRT)
-            _, told = process.communicate()
+            _, told = process.communicate(timeout=SECONDS)  # its children may be left, and write there too
     assert process.returncode == 0, told
