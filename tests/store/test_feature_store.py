@@ -24,6 +24,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pyarrow as pa
@@ -555,6 +556,35 @@ def test_a_store_that_is_forgotten_closes_its_connections(tmp_path: Path) -> Non
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_store_that_is_forgotten_at_any_step_of_a_threads_first_read_is_closed(store: SimpleFeatureStore) -> None:
+    """The collector may run between any two steps, and there close another store. What fails there fails the test."""
+    store.list_feature_groups()
+    forgotten: list[SimpleFeatureStore] = []
+
+    def first_read(moment: int) -> None:
+        steps = count()
+
+        def trace(frame: FrameType, event: str, argument: object) -> object:  # noqa: ARG001
+            if frame.f_globals["__name__"].startswith("features.store") and next(steps) == moment:
+                forgotten.clear()
+            return trace
+
+        sys.settrace(trace)
+        store.list_feature_groups()
+        sys.settrace(None)
+
+    for moment in count():
+        forgotten.append(SimpleFeatureStore(store.config))
+        forgotten[0].list_feature_groups()
+        thread = threading.Thread(target=first_read, args=(moment,))
+        thread.start()
+        thread.join(60)
+        if forgotten:  # there are no more steps
+            break
+    assert moment > 20
+    forgotten.pop().close()
 
 
 def test_a_store_is_pickled_as_its_configuration(store: SimpleFeatureStore) -> None:

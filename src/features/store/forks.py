@@ -39,15 +39,6 @@ class Holder(Protocol):
         """Close every connection until one is next needed. No thread is using any."""
 
 
-class _Own(threading.local):
-    """A lock for each thread, all of them in ``locks``; ``gate`` is held to add one."""
-
-    def __init__(self, gate: threading.RLock, locks: WeakSet[Any]) -> None:
-        self.lock: Any = threading.RLock()
-        with gate:
-            locks.add(self.lock)
-
-
 class _Forks:
     """What a fork of this process has to know. Locks are reentrant: a finalizer may run anywhere, and close a store."""
 
@@ -59,16 +50,28 @@ class _Forks:
         self._under_way = self._whole = False
         self._gate = threading.RLock()
         self._locks: WeakSet[Any] = WeakSet()
-        self._own = _Own(self._gate, self._locks)
+        self._own = threading.local()
         self._holders: WeakSet[Holder] = WeakSet()
 
     def kept_out(self) -> AbstractContextManager[Any]:
         """No fork happens meanwhile, unless by this thread or out of patience. Taken before any other lock."""
-        lock = self._own.lock
+        lock = self._lock
         if self._under_way and not lock._is_owned():
             with self._gate:  # the fork has it: among busy threads it would hardly ever get its turn
                 pass
         return lock  # type: ignore[no-any-return]
+
+    @property
+    def _lock(self) -> Any:
+        """This thread's own. Made here rather than by a subclass of ``local``: a finalizer that runs while such a one
+        is being made would find it half made."""
+        try:
+            return self._own.lock
+        except AttributeError:
+            lock = threading.RLock()
+            with self._gate:
+                self._locks.add(lock)
+            return self._own.__dict__.setdefault("lock", lock)
 
     def follow(self, holder: Holder) -> None:
         """Have ``holder`` let go before each fork, for as long as it lives."""
@@ -92,7 +95,7 @@ class _Forks:
         self._gate.acquire()
         self._under_way, self._whole = True, False
         deadline = time.monotonic() + PATIENCE
-        if not self._own.lock._is_owned() and all(
+        if not self._lock._is_owned() and all(
             lock.acquire(timeout=max(0, deadline - time.monotonic())) for lock in self._others()
         ):
             for holder in list(self._holders):
@@ -116,7 +119,7 @@ class _Forks:
         self._begin()
 
     def _others(self) -> list[Any]:
-        mine = self._own.lock
+        mine = self._lock
         return [lock for lock in self._locks if lock is not mine]
 
 
