@@ -566,7 +566,7 @@ def test_a_store_that_is_forgotten_at_any_step_of_a_threads_first_read_is_closed
     def first_read(moment: int) -> None:
         steps = count()
 
-        def trace(frame: FrameType, event: str, argument: object) -> object:  # noqa: ARG001
+        def trace(frame: FrameType, event: str, argument: object) -> object:
             if frame.f_globals["__name__"].startswith("features.store") and next(steps) == moment:
                 forgotten.clear()
             return trace

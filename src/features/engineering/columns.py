@@ -184,6 +184,9 @@ def _arrow_dates(column: pa.Array) -> pa.Array | None:
 
 def _possible_days(days: pa.Array) -> pa.Array:
     number = days.cast(pa.int32())
+    low, high = (found.as_py() for found in pc.min_max(number).values())
+    if low is None or (low >= _FIRST_DAY and high <= _LAST_DAY):
+        return days
     possible = pc.and_(pc.greater_equal(number, _FIRST_DAY), pc.less_equal(number, _LAST_DAY))
     return pc.if_else(possible, days, pa.scalar(None, pa.date32()))
 

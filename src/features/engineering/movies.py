@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import IO, Any
 
 import numpy as np
@@ -128,13 +128,18 @@ def read_movies(
 def _collected(batches: Iterator[Batch]) -> Movies:
     """Judge each batch, and see that no id is accepted twice."""
     seen = _SeenIds()
-    tables, rejected, read = [MOVIE_SCHEMA.empty_table()], [REJECTED_SCHEMA.empty_table()], 0
+    tables, rejected, read = [_no_rows(MOVIE_SCHEMA)], [_no_rows(REJECTED_SCHEMA)], 0
     for batch in batches:
         accepted, refused = _judged(batch, seen)
         tables.append(accepted)
         rejected.append(refused)
         read += len(batch.rows)
     return Movies(pa.concat_tables(tables), pa.concat_tables(rejected), read)
+
+
+@cache
+def _no_rows(schema: pa.Schema) -> pa.Table:
+    return schema.empty_table()
 
 
 def _judged(batch: Batch, seen: _SeenIds) -> tuple[pa.Table, pa.Table]:
@@ -155,7 +160,7 @@ def _judged(batch: Batch, seen: _SeenIds) -> tuple[pa.Table, pa.Table]:
     good[repeated] = False
     table = pa.table([arrays[field] for field in FIELDS], schema=_NULLABLE_SCHEMA)
     accepted = table if good.all() else table.filter(pa.array(good))
-    return accepted.cast(MOVIE_SCHEMA), _account(batch, problems, arrays["movie_id"])
+    return pa.table(accepted.columns, MOVIE_SCHEMA), _account(batch, problems, arrays["movie_id"])
 
 
 _NULLABLE_SCHEMA = pa.schema([field.with_nullable(True) for field in MOVIE_SCHEMA])
@@ -170,12 +175,12 @@ def _note(problems: dict[int, tuple[str, str]], field: str, found: Problems) -> 
 
 def _account(batch: Batch, problems: dict[int, tuple[str, str]], ids: pa.Array) -> pa.Table:
     if not problems:
-        return REJECTED_SCHEMA.empty_table()
+        return _no_rows(REJECTED_SCHEMA)
     positions = sorted(problems)
     fields, reasons = zip(*map(problems.__getitem__, positions), strict=True)
     columns = [
-        [batch.rows[at] for at in positions],
-        _readable_ids(batch, positions, ids),
+        list(map(batch.rows.__getitem__, positions)),
+        _readable_ids(batch, pa.array(positions), ids),
         fields,
         reasons,
         records_json(batch.records(positions)),
@@ -183,15 +188,14 @@ def _account(batch: Batch, problems: dict[int, tuple[str, str]], ids: pa.Array) 
     return pa.table(columns, schema=REJECTED_SCHEMA)
 
 
-def _readable_ids(batch: Batch, positions: list[int], ids: pa.Array) -> list[int | None]:
+def _readable_ids(batch: Batch, positions: pa.Array, ids: pa.Array) -> pa.Array:
     """The ids of refused records, where they are integers; also of those that were refused for their id."""
-    found: list[int | None] = ids.take(pa.array(positions)).to_pylist()
-    raw = batch.columns.get("movie_id")
-    if raw is not None:
-        for index, position in enumerate(positions):
-            if found[index] is None:
-                found[index] = integer_or_none(_plain(raw[position]), from_csv=batch.from_csv)
-    return found
+    found, raw = ids.take(positions), batch.columns.get("movie_id")
+    if raw is None or not found.null_count:
+        return found
+    taken = zip(positions.to_pylist(), found.to_pylist(), strict=True)
+    read = [integer_or_none(_plain(raw[at]), from_csv=batch.from_csv) if one is None else one for at, one in taken]
+    return pa.array(read, pa.int64())
 
 
 def _plain(value: Any) -> Any:

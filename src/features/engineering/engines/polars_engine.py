@@ -1,5 +1,4 @@
-"""Features as polars expressions, run as one lazy ``select``, in which what features share is computed
-once."""
+"""Features as polars expressions, all of them selected at once."""
 
 # ruff: noqa: D102 - what each operation promises stands at Engine
 
@@ -43,7 +42,7 @@ _ASCII_BOUNDARY = (r"\b", r"(?-u:\b)")
 
 
 class PolarsEngine(Engine):
-    """Columns are ``pl.Expr``; nothing is computed before ``transform`` collects them all at once."""
+    """Columns are ``pl.Expr``; nothing is computed before ``transform`` selects them all."""
 
     def transform(
         self, movies: pa.Table, families: Mapping[str, Sequence[Feature]], fit: FittedState
@@ -61,8 +60,8 @@ class PolarsEngine(Engine):
 
     def _selected(self, movies: pa.Table, built: Sequence[pl.Expr]) -> pl.DataFrame:
         """The built columns of some movies, beside their ids."""
-        lazy: pl.LazyFrame = self.frame(movies).lazy()
-        return lazy.select(pl.col("movie_id"), *built).collect(engine="in-memory")
+        frame: pl.DataFrame = self.frame(movies)
+        return frame.select("movie_id", *built)
 
     def frame(self, table: pa.Table) -> Frame:
         return pl.from_arrow(table, rechunk=False)
