@@ -43,6 +43,6 @@ class TestLocalStorage(StorageContract):
         file = "0" * 32
         (tmp_path / "files").mkdir()
         put(storage.path(file))
-        for look in (storage.size, storage.digest, storage.in_use):
+        for look in (storage.size, storage.digest, storage.in_use, lambda file: storage.read(file, 1)):
             with pytest.raises(StorageError):
                 look(file)

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,15 +15,17 @@ from features.errors import CorruptFileError, FeatureStoreError, NotFoundError, 
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
-from features.store.codec.footers import Check, DisagreementError, check_footer, open_parquet
+from features.store.codec.footers import Check, DisagreementError, Source, check_footer, open_parquet
 from features.store.config import Reads
-from features.store.storage.base import Storage
+from features.store.storage.base import Storage, digest_of
 from features.store.storage.refusal import told
 from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
 _SMALL = 1 << 20
 """Values below which nobody counts a table's bytes."""
+_READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 16
+"""Bytes up to which a file is read into memory: one that is hashed, as it is parsed there too, and any."""
 
 
 class VanishedError(FeatureStoreError):
@@ -83,11 +84,11 @@ class TableReader:
             VanishedError: there is no such file.
         """
         try:
-            with self._opened(table) as (path, check):
+            with self._opened(table, at_once=False) as (source, check):
                 if check is not None:
-                    with open_parquet(path) as file:
+                    with open_parquet(source) as file:
                         check(file)
-                return self._codec.scan(path, columns)
+                return self._codec.scan(self._storage.path(table.id), columns)
         except UnsupportedDataError as error:
             raise _of_table(table, error) from error
         except (FeatureStoreError, MemoryError):
@@ -96,28 +97,30 @@ class TableReader:
             raise _not_understood(table, error) from error
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
-        with self._opened(table) as (path, check):
-            self._storage.point("storage.read")
+        at_once = 0 <= table.size <= (_READ_ONCE if self._is_due(table) else _READ_WHOLE)
+        with self._opened(table, at_once=at_once) as (source, check):
             try:
-                value = self._codec.read(path, columns, check)
+                value = self._codec.read(source, columns, check)
             except UnsupportedDataError as error:
-                self._require_digest(table)  # else it would be told as a type that the library does not have
+                self._require_digest(table, source)  # else it would be told as a type that the library does not have
                 raise _of_table(table, error) from error
         return value, self._codec.size(value)
 
     @contextmanager
-    def _opened(self, table: TableFile) -> Iterator[tuple[Path, Check | None]]:
-        """The path of the file, and what its footer has yet to pass; what the system refuses is told in our terms.
+    def _opened(self, table: TableFile, *, at_once: bool) -> Iterator[tuple[Source, Check | None]]:
+        """The file, and what its footer has yet to pass; what the system refuses is told in our terms.
 
         The file counts as verified once the block has ended well.
         """
         path = self._storage.path(table.id)
         with told("read", path):
             try:
-                if self._verified_before(table):
-                    yield path, None
-                else:
-                    yield path, partial(check_footer, table=table)
+                source = self._storage.read(table.id, table.size + 1) if at_once else path
+                check = None if self._verified_before(table, source) else partial(check_footer, table=table)
+                if source is path:
+                    self._storage.point("storage.read")
+                yield source, check
+                if check is not None:
                     self._remember(table.id)
             except (FileNotFoundError, NotFoundError) as error:
                 raise _vanished(table) from error
@@ -126,18 +129,23 @@ class TableReader:
                     raise
                 raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
 
-    def _verified_before(self, table: TableFile) -> bool:
+    def _verified_before(self, table: TableFile, source: Source) -> bool:
         """Compare the size, which costs next to nothing, and, where it is due, the digest: then the footer is, too."""
-        size = self._storage.size(table.id)
-        if size != table.size:
-            raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
-        if self._verify_reads == "never" or (self._verify_reads == "once" and table.id in self._verified):
+        if not isinstance(source, bytes) or len(source) != table.size:
+            size = self._storage.size(table.id)
+            if size != table.size or isinstance(source, bytes):
+                raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
+        if not self._is_due(table):
             return True
-        self._require_digest(table)
+        self._require_digest(table, source)
         return False
 
-    def _require_digest(self, table: TableFile) -> None:
-        _, digest = self._storage.digest(table.id)
+    def _is_due(self, table: TableFile) -> bool:
+        """Whether the digest is to be compared."""
+        return self._verify_reads == "always" or (self._verify_reads == "once" and table.id not in self._verified)
+
+    def _require_digest(self, table: TableFile, source: Source) -> None:
+        digest = digest_of(source) if isinstance(source, bytes) else self._storage.digest(table.id)[1]
         if digest != table.digest:
             raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
 

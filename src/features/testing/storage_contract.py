@@ -104,6 +104,15 @@ class StorageContract(ABC):
         self.raw_write(tmp_path, staged.id, b"evil")
         assert storage.digest(staged.id) == (4, xxhash.xxh3_128_digest(b"evil"))
 
+    def test_no_more_is_read_than_was_asked_for(self, tmp_path: Path, storage: Storage) -> None:
+        staged = storage.stage(lambda path: _ignore(path.write_bytes(b"content")))
+        assert [storage.read(staged.id, most) for most in (0, 3, 7, 8)] == [b"", b"con", b"content", b"content"]
+        self.raw_write(tmp_path, staged.id, b"other")
+        assert storage.read(staged.id, 7) == b"other"
+        storage.delete(staged.id)
+        with pytest.raises(NotFoundError):
+            storage.read(staged.id, 7)
+
     def test_size_is_told_of_what_is_there(self, storage: Storage) -> None:
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"four")))
         assert storage.size(staged.id) == 4
@@ -120,6 +129,8 @@ class StorageContract(ABC):
         for use in (storage.path, storage.size, storage.digest, storage.delete, storage.quarantine, storage.in_use):
             with pytest.raises(CorruptFileError):
                 use(forged)
+        with pytest.raises(CorruptFileError):
+            storage.read(forged, 1)
 
     def test_deleting_says_whether_there_was_anything(self, tmp_path: Path, storage: Storage) -> None:
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"x")))

@@ -40,14 +40,14 @@ MUTANTS = (
     Mutant(
         "check-the-digest-after-parsing",
         "features.store.reading",
-        before="""                if self._verified_before(table):
-                    yield path, None
-                else:
-                    yield path, partial(check_footer, table=table)
-                    self._remember(table.id)
+        before="""if self._verified_before(table, source) else partial(check_footer, table=table)
+                if source is path:
+                    self._storage.point("storage.read")
+                yield source, check
 """,
-        after="""                yield path, partial(check_footer, table=table)
-                self._verified_before(table)
+        after="""if False else partial(check_footer, table=table)
+                yield source, check
+                self._verified_before(table, source)
 """,
         killed_by=_CHANGED,
     ),

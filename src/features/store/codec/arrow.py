@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.base import Compression, unreadable
-from features.store.codec.footers import Check, open_parquet
+from features.store.codec.footers import Check, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS
 
 DTYPES = b"features.pandas"
@@ -55,19 +55,19 @@ def options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:
     }
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
+def read_parquet(source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
     """Read a whole file, or some of its columns in the order asked for, once ``check`` has seen its footer.
 
     Raises:
         UnsupportedDataError: polars wrote it, with a type that this pyarrow does not read.
     """
-    with open_parquet(path) as file:
+    with open_parquet(source) as file:
         if check is not None:
             check(file)
         try:
             return read_from(file, columns)
         except DATA_ERRORS as error:
-            raise unreadable(path, f"pyarrow {pa.__version__}", error) from error
+            raise unreadable(f"pyarrow {pa.__version__}", error) from error
 
 
 def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:

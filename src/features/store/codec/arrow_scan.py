@@ -31,7 +31,7 @@ def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
         fragment = form.make_fragment(pa.OSFile(str(path)))  # opened now: the name may be gone when it is read
         found = fragment.physical_schema
     except DATA_ERRORS as error:
-        raise unreadable(path, f"pyarrow {pa.__version__}", error) from error
+        raise unreadable(f"pyarrow {pa.__version__}", error) from error
     written = written_schema(fragment.metadata.metadata) or found
     fields = [found.field(name) for name in (found.names if columns is None else columns)]
     for field in fields:

@@ -27,7 +27,7 @@ import pyarrow as pa
 
 from features.errors import UnsupportedDataError
 from features.frames import Backend
-from features.store.codec.footers import Check
+from features.store.codec.footers import Check, Source
 
 Compression: TypeAlias = Literal["lz4", "snappy", "zstd", "gzip", "none"]
 Value = TypeVar("Value")
@@ -89,11 +89,11 @@ class Codec(ABC, Generic[Value]):
         """
 
     @abstractmethod
-    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> Value:
+    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> Value:
         """Read a file that any of the codecs wrote.
 
         Args:
-            path: of the file.
+            source: the file's path, or all its bytes.
             columns: in the order asked for; None for all.
             check: called with the file as pyarrow opens it, before any other parser sees it and before any column is
                 decoded; what it raises ends the reading.
@@ -136,11 +136,11 @@ def refused(table: str, column: str | None, dtype: object, because: str) -> Unsu
     )
 
 
-def unreadable(path: Path, library: str, error: BaseException) -> UnsupportedDataError:
+def unreadable(library: str, error: BaseException) -> UnsupportedDataError:
     """The error for a sound file with a type that ``library`` does not have."""
     reason = str(error).partition("\n")[0]
     return UnsupportedDataError(
-        f"{library} cannot read {path.name}: {reason}; read it with the library that saved it, or save it from there "
+        f"{library} cannot read its file: {reason}; read it with the library that saved it, or save it from there "
         "with other types",
         table=None,
         column=None,

@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 from features.store.codec.refusal import DATA_ERRORS
 from features.store.versions import TableFile
 
+Source: TypeAlias = Path | bytes
+"""A file by its path, or all that it holds."""
+
 Check: TypeAlias = Callable[[pq.ParquetFile], None]
 """Looks at an open file's footer, before anything else of the file is read, and raises ``DisagreementError``."""
 
@@ -31,12 +34,13 @@ class DisagreementError(Exception):
 
 
 @contextmanager
-def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    """The file at ``path`` with its footer read.
+def open_parquet(source: Source) -> Iterator[pq.ParquetFile]:
+    """The file with its footer read.
 
     pyarrow's is the parser that is the hardest to bring down: no other gets to see a file that this one refuses.
     """
-    with pa.memory_map(str(path)) as source, pq.ParquetFile(source) as file:
+    opened = pa.BufferReader(source) if isinstance(source, bytes) else pa.memory_map(str(source))
+    with opened, pq.ParquetFile(opened) as file:
         yield file
 
 

@@ -26,7 +26,7 @@ from features.store.codec.base import (
     refused,
     unreadable,
 )
-from features.store.codec.footers import Check, open_parquet
+from features.store.codec.footers import Check, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
@@ -67,19 +67,19 @@ class PolarsCodec(Codec[pl.DataFrame]):
         with _system_errors():
             value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
-    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
+    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
         if check is not None:
-            with open_parquet(path) as file:
+            with open_parquet(source) as file:
                 check(file)
         try:
             with _system_errors():
                 if columns is not None and any(map(_is_pattern, columns)):
-                    whole = _read(path)
+                    whole = _read(source)
                     return pl.DataFrame([whole.get_column(name) for name in columns])
-                return _read(path, None if columns is None else list(columns))
+                return _read(source, None if columns is None else list(columns))
         except _PANICS as error:
-            raise unreadable(path, f"polars {pl.__version__}", error) from error
+            raise unreadable(f"polars {pl.__version__}", error) from error
 
     def scan(self, path: Path, columns: Sequence[str] | None) -> pl.LazyFrame:
         """See ``Codec.scan``. The ``LazyFrame`` cannot be pickled, as its handle cannot."""
@@ -89,7 +89,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
                 schema = lazy.collect_schema()
                 pl.DataFrame(schema=schema).to_arrow()  # as some types fail only when they are used
         except _PANICS as error:
-            raise unreadable(path, f"polars {pl.__version__}", error) from error
+            raise unreadable(f"polars {pl.__version__}", error) from error
         names = schema.names()
         if columns is None:
             return lazy

@@ -13,7 +13,7 @@ from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.arrow_streams import arrow_stream
 from features.store.codec.arrow_types import check_columns, check_metadata
 from features.store.codec.base import Codec, Compression, Prepared, Storable, check_column_names
-from features.store.codec.footers import Check
+from features.store.codec.footers import Check, Source
 
 
 class PyarrowCodec(Codec[pa.Table]):
@@ -36,9 +36,9 @@ class PyarrowCodec(Codec[pa.Table]):
         """See ``Codec.write``."""
         write_parquet(value, path, compression)
 
-    def read(self, path: Path, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
+    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
         """See ``Codec.read``. A frame's dtypes, noted by the pandas codec, are no part of an Arrow table."""
-        value = read_parquet(path, columns, check)
+        value = read_parquet(source, columns, check)
         if DTYPES not in (value.schema.metadata or {}):
             return value
         return value.replace_schema_metadata(without_note(value.schema.metadata))

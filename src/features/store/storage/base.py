@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import xxhash
+
 from features.errors import FeatureStoreError, StorageError
 
 Point: TypeAlias = Callable[[str], None]
@@ -33,6 +35,11 @@ def nothing(_label: str) -> None:
 
 class TakenAwayError(FeatureStoreError):
     """A file was deleted while it was being staged: a garbage collection took it for left over. Stage it again."""
+
+
+def digest_of(content: bytes) -> bytes:
+    """The xxh3-128 of a file that holds ``content``."""
+    return xxhash.xxh3_128_digest(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,15 @@ class Storage(ABC):
     @abstractmethod
     def size(self, file: str) -> int:
         """Size in bytes of what is on disk now, told without reading any of it.
+
+        Raises:
+            NotFoundError: there is no such file.
+            StorageError: the disk refused, or what has its name is no file.
+        """
+
+    @abstractmethod
+    def read(self, file: str, most: int) -> bytes:
+        """The bytes that are on disk now, no more than ``most`` of them.
 
         Raises:
             NotFoundError: there is no such file.

@@ -142,14 +142,25 @@ class LocalStorage(Storage):
             except FileNotFoundError as error:
                 raise NotFoundError(f"file {path} is gone", kind="file", name=file, nearest=()) from error
 
+    def read(self, file: str, most: int) -> bytes:
+        """See ``Storage.read``."""
+        with self._read(file) as handle, open(handle, "rb", closefd=False) as content:
+            return content.read(most)
+
     def digest(self, file: str) -> tuple[int, bytes]:
         """See ``Storage.digest``."""
+        with self._read(file) as handle:
+            return _digest(handle)
+
+    @contextmanager
+    def _read(self, file: str) -> Iterator[int]:
+        """A handle for reading. A symlink in place of a file is refused, not followed, and no pipe is waited for."""
         path = self.path(file)
         with told("read", path):
             self.point("storage.read")
             try:
                 with _opened(path) as handle:
-                    return _digest(handle)
+                    yield handle
             except FileNotFoundError as error:
                 raise NotFoundError(f"file {path} is gone", kind="file", name=file, nearest=()) from error
 
@@ -244,8 +255,10 @@ def _digest(handle: int) -> tuple[int, bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A handle for reading. A symlink in place of a file is refused, not followed, and no pipe is waited for."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
+    except OSError as error:
+        raise _no_file() if error.errno == errno.ELOOP else error from None
     try:
         _size_of_file(os.fstat(handle))
         yield handle
@@ -255,8 +268,12 @@ def _opened(path: Path) -> Iterator[int]:
 
 def _size_of_file(found: os.stat_result) -> int:
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "what stands there is no file")
+        raise _no_file()
     return found.st_size
+
+
+def _no_file() -> OSError:
+    return OSError(errno.EINVAL, "what stands there is no file")
 
 
 def _is_at(path: Path, handle: int) -> bool:
