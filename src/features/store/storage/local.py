@@ -38,7 +38,7 @@ _HELD_AT_MOST = 256
 _MAPPED_AT_ONCE = 16 << 20
 """Bytes of a file that are hashed at a time. All of them mapped would count as memory of the process."""
 
-_HASH_BESIDE_SYNC = 4 << 20
+_HASH_BESIDE_SYNC = 1 << 20
 """Bytes from which a second thread, which costs some 0.1 ms, is worth having."""
 
 
