@@ -1,13 +1,17 @@
 """Every storage keeps the contract."""
 
+import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from features.errors import StorageError
 from features.store.storage.base import Storage
+from features.store.storage.disk import Disk
 from features.store.storage.local import LocalStorage
 from features.testing.storage_contract import StorageContract
 
@@ -46,3 +50,48 @@ class TestLocalStorage(StorageContract):
         for look in (storage.size, storage.digest, storage.in_use, lambda file: storage.read(file, 1)):
             with pytest.raises(StorageError):
                 look(file)
+
+
+class Watched(Disk):
+    """The system's disk, which says when it is asked to sync, and may fail then.
+
+    Args:
+        failures: what the first syncs raise.
+    """
+
+    def __init__(self, *failures: OSError) -> None:
+        self.asked = threading.Event()
+        self._failures = list(failures)
+
+    def sync(self, handle: int) -> None:
+        self.asked.set()
+        if self._failures:
+            raise self._failures.pop()
+        super().sync(handle)
+
+
+def test_a_large_file_is_synced_while_it_is_written_and_is_whole(tmp_path: Path) -> None:
+    disk = Watched()
+    storage = LocalStorage(tmp_path / "files", disk)
+
+    def encode(path: Path) -> None:
+        with path.open("wb", buffering=0) as file:
+            file.write(b"one")
+            assert disk.asked.wait(60)
+            file.write(b"two")
+
+    staged = storage.stage(encode, large=True)
+    assert storage.digest(staged.id) == (staged.size, staged.digest) == (6, xxhash.xxh3_128_digest(b"onetwo"))
+
+
+def test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost(tmp_path: Path) -> None:
+    """The system tells it to the first that syncs, and to nobody after."""
+    disk = Watched(OSError(errno.EIO, "lost what was written"))
+    storage = LocalStorage(tmp_path / "files", disk)
+    with pytest.raises(StorageError, match="lost what was written"):
+        storage.stage(lambda _path: _is_true(disk.asked.wait(60)), large=True)
+    assert list(storage.files()) == []
+
+
+def _is_true(value: object) -> None:
+    assert value is True

@@ -16,6 +16,9 @@ from features.store.storage.base import Storage, TakenAwayError
 from features.store.versions import Change, Committed, NewFile
 from features.store.waiting import STANDARD, Waiting
 
+_LARGE = 1 << 20
+"""Values from which on a table takes so long to encode that the disk is better not left waiting for it."""
+
 
 def save(
     catalog: Catalog,
@@ -90,7 +93,8 @@ def _write(storage: Storage, frames: Mapping[str, Storable], config: FeatureStor
     written: dict[str, NewFile] = {}
     try:
         for name, frame in frames.items():
-            staged = storage.stage(partial(frame.write, compression=config.compression))
+            large = frame.rows * len(frame.schema) >= _LARGE
+            staged = storage.stage(partial(frame.write, compression=config.compression), large=large)
             written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
         storage.seal()
     except BaseException:  # the catalog has not been told of any

@@ -23,6 +23,14 @@ MUTANTS = (
         killed_by=f"{CUT}[filled-save into a group]",
     ),
     Mutant(
+        "forget-what-the-disk-told-while-a-file-was-written",
+        "features.store.storage.local",
+        before="        kept_up()  #",
+        after="        #",
+        killed_by="tests/store/test_storages.py"
+        "::test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost",
+    ),
+    Mutant(
         "do-not-sync-the-folder",
         "features.store.storage.local",
         before="""            self.point("storage.sync_directory")

@@ -58,11 +58,11 @@ class Storage(ABC):
     point: Point = staticmethod(nothing)
 
     @abstractmethod
-    def stage(self, encode: Callable[[Path], None]) -> StagedFile:
+    def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
         """Create a new file, let ``encode`` fill it by its path, and make its bytes durable.
 
         A failure leaves no file that anyone could mistake for data: at most an orphan. Until it is released, a
-        staged file counts as in use.
+        staged file counts as in use. That it will be ``large`` is said so that the disk need not be idle meanwhile.
 
         Raises:
             TakenAwayError: somebody deleted the file meanwhile.

@@ -16,9 +16,10 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import xxhash
 
@@ -38,6 +39,9 @@ _HELD_AT_MOST = 256
 _MAPPED_AT_ONCE = 16 << 20
 """Bytes of a file that are hashed at a time. All of them mapped would count as memory of the process."""
 
+_KEEP_UP_SECONDS = 0.005
+"""Pause between two syncs of a large file that is being written."""
+
 _HASH_BESIDE_SYNC = 1 << 20
 """Bytes from which a second thread, which costs some 0.1 ms, is worth having."""
 
@@ -55,7 +59,7 @@ class LocalStorage(Storage):
         self._disk = disk
         self._held: dict[str, int] = {}
 
-    def stage(self, encode: Callable[[Path], None]) -> StagedFile:
+    def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
         """See ``Storage.stage``. The name is reserved exclusively first, so that no writer can meet another's file."""
         file = secrets.token_hex(16)
         path = self.path(file)
@@ -65,7 +69,8 @@ class LocalStorage(Storage):
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH)
                 self.point("storage.write")
-                encode(path)
+                with self._synced_meanwhile(handle) if large else nullcontext():
+                    encode(path)
                 self.point("storage.sync_file")
                 size, digest = self._sync_and_digest(handle)
                 if not _is_at(path, handle):
@@ -222,6 +227,26 @@ class LocalStorage(Storage):
         except OSError:
             self.discard(file)
             raise
+
+    @contextmanager
+    def _synced_meanwhile(self, handle: int) -> Iterator[None]:
+        """Have the disk take what the block has written so far, again and again, while it writes on."""
+        over = Event()
+
+        def keep_up() -> None:
+            while not over.wait(_KEEP_UP_SECONDS):
+                self._disk.sync(handle)
+
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            try:
+                kept_up: Callable[[], object] = beside.submit(keep_up).result
+            except RuntimeError:  # no more threads, as when the interpreter exits
+                kept_up = over.wait
+            try:
+                yield
+            finally:
+                over.set()
+        kept_up()  # an error of the disk is told once only, to whoever syncs first
 
     def _sync_and_digest(self, handle: int) -> tuple[int, bytes]:
         """Sync the file and hash it, both at once where it is large: one waits for the disk, the other computes."""
