@@ -238,6 +238,38 @@ def test_a_transaction_within_another_does_not_wait_for_the_fork_that_waits_for_
     run(program, tmp_path / "store")
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    ["logging.getLogger('new').info('hello')", "ThreadPoolExecutor(1).submit(int).result()"],
+    ids=["logs", "starts a thread"],
+)
+def test_a_thread_may_do_what_the_fork_has_a_lock_for(tmp_path: Path, meanwhile: str) -> None:
+    """Python's own modules are kept out of forks, too."""
+    program = f"""
+        import logging
+        from concurrent.futures import ThreadPoolExecutor
+
+        forks.PATIENCE = 1e6
+        inside = threading.Event()
+
+        def work():
+            with forks.FORKS.kept_out():
+                inside.set()
+                until = time.monotonic() + 60
+                while not forks.FORKS._under_way:
+                    assert time.monotonic() < until
+                {meanwhile}
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        inside.wait()
+        process = forked(lambda: SimpleFeatureStore(config).save_features("g", one))
+        thread.join()
+        assert well(process)
+    """
+    run(program, tmp_path / "store")
+
+
 def test_a_child_forked_while_a_thread_begins_to_read_a_stream_saves_streams(tmp_path: Path) -> None:
     program = """
         from features.store.codec import arrow_streams

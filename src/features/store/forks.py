@@ -14,6 +14,8 @@ long, and never for its own thread; a child that was forked all the same may not
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401  # see the end
+import logging  # noqa: F401
 import os
 import threading
 import time
@@ -132,4 +134,6 @@ def _identity(path: Path) -> tuple[int, int]:
 FORKS = _Forks()
 """Those of this process."""
 if hasattr(os, "register_at_fork"):
+    # What is registered last is called first. The modules imported above register too: had the fork their locks before
+    # it has ours, a thread that is kept out of forks and logs, or starts another, would wait for the fork that waits.
     os.register_at_fork(before=FORKS.before, after_in_parent=FORKS.after_in_parent, after_in_child=FORKS.after_in_child)
