@@ -581,6 +581,7 @@ def test_a_store_that_is_forgotten_at_any_step_of_a_threads_first_read_is_closed
         thread = threading.Thread(target=first_read, args=(moment,))
         thread.start()
         thread.join(60)
+        assert not thread.is_alive()
         if forgotten:  # there are no more steps
             break
     assert moment > 20

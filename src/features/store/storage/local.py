@@ -159,7 +159,7 @@ class LocalStorage(Storage):
 
     @contextmanager
     def _read(self, file: str) -> Iterator[int]:
-        """A handle for reading. A symlink in place of a file is refused, not followed, and no pipe is waited for."""
+        """A handle for reading what is there now; announced, and told where it is gone."""
         path = self.path(file)
         with told("read", path):
             self.point("storage.read")
@@ -280,6 +280,7 @@ def _digest(handle: int) -> tuple[int, bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
+    """A handle for reading. A symlink in place of a file is refused, not followed, and no pipe is waited for."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
     except OSError as error:
