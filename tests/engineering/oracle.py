@@ -333,7 +333,7 @@ def _weighted(value, votes, enough, mean):
     return float((votes * Fraction(value) + enough * mean) / (votes + enough))
 
 
-def _words(value):
+def word_count(value):
     words, inside = 0, False
     for character in value:
         starts = ord(character) not in UNICODE_WHITE_SPACE
@@ -377,8 +377,8 @@ def text(movie):
     return {
         "title_length": len(title),
         "overview_length": None if overview is None else len(overview),
-        "title_word_count": _words(title),
-        "overview_word_count": None if overview is None else _words(overview),
+        "title_word_count": word_count(title),
+        "overview_word_count": None if overview is None else word_count(overview),
         "title_has_colon": ":" in title,
         "title_has_digit": any(digit in title for digit in "0123456789"),
         "title_is_sequel": _is_sequel(title),

@@ -30,8 +30,8 @@ _FRAME = "the frame"
 class Batch:
     """Records as columns of equal length."""
 
-    columns: Mapping[str, RawColumn]
-    """By field; a field that no record has may be absent."""
+    column: Callable[[str], RawColumn | None]
+    """The values of a field, taken from the records when asked for; None where the input has no such column."""
     rows: Sequence[int]
     """Where each record stands in the input."""
     records: Callable[[Sequence[int]], Sequence[object]]
@@ -125,8 +125,11 @@ def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames
             at: "is not a mapping or JSON object" for at, one in enumerate(records) if not isinstance(one, Mapping)
         }
         mappings = [{} if at in unreadable else one for at, one in enumerate(records)]
-    columns = {name: _values(mappings, names.candidates(name), plain=plain) for name in FIELDS}
-    return Batch(columns, rows, lambda positions: [records[at] for at in positions], unreadable)
+
+    def column(name: str) -> list[Any]:
+        return _values(mappings, names.candidates(name), plain=plain)
+
+    return Batch(column, rows, lambda positions: [records[at] for at in positions], unreadable)
 
 
 def _values(records: Sequence[Mapping[str, Any]], keys: Sequence[str], *, plain: bool) -> list[Any]:
@@ -189,7 +192,7 @@ def batches_of_arrow(
     start = 0
     for batch in batches:
         columns = {name: _coalesced([batch.column(one) for one in ours]) for name, ours in found.items() if ours}
-        yield Batch(columns, range(start, start + batch.num_rows), _arrow_records(batch))
+        yield Batch(columns.get, range(start, start + batch.num_rows), _arrow_records(batch))
         start += batch.num_rows
 
 
@@ -225,7 +228,7 @@ def _batches_of_pandas(frame: Frame, names: FieldNames) -> Iterator[Batch]:
             for name, ours in found.items()
             if ours
         }
-        yield Batch(raw, range(start, start + len(part)), _pandas_records(part, columns))
+        yield Batch(raw.get, range(start, start + len(part)), _pandas_records(part, columns))
 
 
 def _pandas_records(part: Frame, names: Sequence[str]) -> Callable[[Sequence[int]], Sequence[object]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from itertools import chain
+from operator import countOf
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -102,7 +103,7 @@ def _one_by_one(field: str, column: Sequence[Any], from_csv: bool) -> TypedColum
 def _from_values(field: str, column: Sequence[Any], from_csv: bool) -> pa.Array | None:
     """The whole column strictly, or None when its types do not allow that."""
     target = MOVIE_SCHEMA.field(field).type
-    kinds = set(map(type, column)) - {_NoneType}
+    kinds = _kinds(column) - {_NoneType}
     if field == "genre_ids":
         return _genre_values(column, kinds)
     if not kinds:
@@ -134,7 +135,14 @@ def _genre_values(column: Sequence[Any], kinds: set[type]) -> pa.Array | None:
 
 
 def _item_types(lists: Sequence[Any]) -> set[type]:
-    return set(map(type, chain.from_iterable(filter(None, lists))))
+    return _kinds(list(chain.from_iterable(filter(None, lists))))
+
+
+def _kinds(column: Sequence[Any]) -> set[type]:
+    """The types of the values. Most columns have one, and counting it takes half the time of collecting a set."""
+    if column and countOf(map(type, column), type(column[0])) == len(column):
+        return {type(column[0])}
+    return set(map(type, column))
 
 
 def _parsed(text: str | None) -> list[int]:

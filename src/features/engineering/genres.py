@@ -38,8 +38,9 @@ GENRES: dict[int, str] = {
 GENRE_BITS: dict[int, int] = {genre: 1 << position for position, genre in enumerate(GENRES)}
 """The bit of a genre in a movie's mask: the first genre of the list has the lowest."""
 
-_SORTED_IDS = np.array(sorted(GENRES), dtype=np.int64)
-_SORTED_BITS = np.array([GENRE_BITS[genre] for genre in sorted(GENRES)], dtype=np.int32)
+_BIT_OF_ID = np.zeros(max(GENRES) + 2, dtype=np.int32)
+_BIT_OF_ID[list(GENRE_BITS)] = list(GENRE_BITS.values())
+_OTHER_ID = np.uint64(len(_BIT_OF_ID) - 1)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -94,9 +95,7 @@ def genre_masks(lists: pa.ChunkedArray) -> npt.NDArray[np.int32]:
 def _chunk_masks(lists: pa.Array) -> npt.NDArray[np.int32]:
     ids = lists.flatten().to_numpy(zero_copy_only=False)
     ends = np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))
-    found = np.searchsorted(_SORTED_IDS, ids)
-    found[found == len(_SORTED_IDS)] = 0
-    bits = np.where(_SORTED_IDS[found] == ids, _SORTED_BITS[found], np.int32(0))
+    bits = _BIT_OF_ID[np.minimum(ids.view(np.uint64), _OTHER_ID)]  # negative ids are seen as the largest
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     masks = np.zeros(len(lists), dtype=np.int32)
     filled = starts < ends  # reduceat would read an empty list as its neighbour's first value

@@ -148,7 +148,7 @@ def _judged(batch: Batch, seen: _SeenIds) -> tuple[pa.Table, pa.Table]:
     arrays: dict[str, pa.Array] = {}
     problems: dict[int, tuple[str, str]] = {at: ("record", reason) for at, reason in batch.unreadable.items()}
     for field in FIELDS:
-        column = batch.columns.get(field)
+        column = batch.column(field)
         raw = pa.nulls(size) if column is None else column
         arrays[field], found = typed_column(field, raw, from_csv=batch.from_csv)
         _note(problems, field, found)
@@ -190,7 +190,7 @@ def _account(batch: Batch, problems: dict[int, tuple[str, str]], ids: pa.Array) 
 
 def _readable_ids(batch: Batch, positions: pa.Array, ids: pa.Array) -> pa.Array:
     """The ids of refused records, where they are integers; also of those that were refused for their id."""
-    found, raw = ids.take(positions), batch.columns.get("movie_id")
+    found, raw = ids.take(positions), batch.column("movie_id")
     if raw is None or not found.null_count:
         return found
     taken = zip(positions.to_pylist(), found.to_pylist(), strict=True)

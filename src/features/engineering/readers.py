@@ -310,7 +310,7 @@ def _csv_batch(chunk: list[tuple[int, list[str]]], header: list[str], at: Mappin
     blank = [""] * width
     rows = [blank if position in ragged else cells for position, (_, cells) in enumerate(chunk)]
     columns = {field: _cells(rows, positions) for field, positions in at.items()}
-    return Batch(columns, [line for line, _ in chunk], _csv_records(chunk, header), ragged, from_csv=True)
+    return Batch(columns.get, [line for line, _ in chunk], _csv_records(chunk, header), ragged, from_csv=True)
 
 
 def _cells(rows: list[list[str]], positions: list[int]) -> list[str | None]:

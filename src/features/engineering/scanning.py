@@ -20,16 +20,30 @@ _Bytes = npt.NDArray[np.uint8]
 _Offsets = npt.NDArray[np.int64]
 
 
+_SCANNED_AT_ONCE = 1 << 19
+"""Bytes of text looked at together. What is found out about each byte is then little enough that its memory is used
+again for the next, and not given back to the system and fetched anew, which took twice the time of the scan."""
+
+
 def count_words(text: pa.Array) -> pa.Array:
     """Maximal runs of characters that are not Unicode White_Space, in each text, as int32."""
     source, offsets = text_bytes(text)
+    ends = np.append(np.searchsorted(offsets, np.arange(_SCANNED_AT_ONCE, len(source), _SCANNED_AT_ONCE)), len(text))
+    counts, first = np.empty(len(text), np.int32), 0
+    for last in np.unique(ends).tolist():
+        start, end = offsets[first], offsets[last]
+        counts[first:last] = _counted(source[start:end], offsets[first : last + 1] - start)
+        first = last
+    return pa.array(counts, mask=np.asarray(text.is_null()) if text.null_count else None)
+
+
+def _counted(source: _Bytes, offsets: _Offsets) -> npt.NDArray[np.int32]:
     space = source == ord(" ")
     _mark_rare_spaces(source, space)
     after_space = np.empty(len(source) + 1, dtype=bool)
     after_space[1:] = space
     after_space[offsets] = True  # the start of a text is as good as a space
-    counts = _set_between(np.greater(after_space[:-1], space, out=space), offsets)
-    return pa.array(counts, mask=np.asarray(text.is_null()) if text.null_count else None)
+    return _set_between(np.greater(after_space[:-1], space, out=space), offsets)
 
 
 def text_bytes(text: pa.Array) -> tuple[_Bytes, _Offsets]:
