@@ -9,8 +9,9 @@ import datetime as dt
 import json
 import math
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,15 @@ import pyarrow as pa
 from features.engineering.genres import GENRE_BITS, GENRES
 from features.errors import ConfigError
 
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Kind = TypeVar("_Kind", bound=np.generic)
+
 STATE_VERSION = 1
 RATING_BINS = 101
 _POPULAR = 5
-_ADDED_EXACTLY = 1 << 26  # so many whole numbers below 2**27 make less than 2**53
+_PIECE = 1 << 15
+"""Movies reckoned with at a time: what is made of them on the way stays in the processor's cache. So many whole numbers
+below 2**27 are also added exactly: they make less than 2**53."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ def fit(columns: pa.Table, as_of: dt.date) -> FittedState:
         popularity_mean=popularity_mean,
         popularity_deviation=popularity_deviation,
         vote_count_quantile=_ninth_decile(columns["vote_count"].drop_null().to_numpy()),
-        genre_means=tuple(_mean(rated[(rated_masks & bit) != 0]) for bit in GENRE_BITS.values()),
+        genre_means=tuple(_mean(_of_genre(bit, rated, rated_masks)) for bit in GENRE_BITS.values()),
         popular_genres=_most_frequent(masks),
     )
 
@@ -147,20 +153,21 @@ def _known(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return np.asarray(column.is_valid().to_numpy(), dtype=bool)
 
 
-def rating_bin(ratings: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def rating_bin(ratings: _Floats) -> npt.NDArray[np.int64]:
     """The bin of each rating from 0 to 10: tenths, rounded half up."""
     return np.floor(10 * ratings + 0.5).astype(np.int64)
 
 
-def exact_sum(values: npt.NDArray[np.float64]) -> float:
-    """The sum of finite numbers, rounded once: what ``math.fsum`` gives, in half the time.
+def exact_sum(pieces: Iterable[_Floats]) -> float:
+    """The sum of finite numbers, rounded once: what ``math.fsum`` gives, in half the time. No piece is larger than
+    those of ``in_pieces``.
 
     Each number is two whole ones, of its upper 26 bits and of the 27 below, times a power of two. Those that share the
     power are added without rounding, as 64-bit floats hold all whole numbers up to 2**53; ``fsum`` adds what is left.
     """
     parts: list[float] = []
-    for start in range(0, len(values), _ADDED_EXACTLY):
-        fractions, exponents = np.frexp(values[start : start + _ADDED_EXACTLY])
+    for piece in pieces:
+        fractions, exponents = np.frexp(piece)
         shifted = fractions * 2.0**26
         upper = np.trunc(shifted)
         least = int(exponents.min())
@@ -170,28 +177,38 @@ def exact_sum(values: npt.NDArray[np.float64]) -> float:
     return math.fsum(parts)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
+def in_pieces(values: npt.NDArray[_Kind]) -> Iterator[npt.NDArray[_Kind]]:
+    """The values in order, ``_PIECE`` at a time."""
+    return (values[start : start + _PIECE] for start in range(0, len(values), _PIECE))
+
+
+def _of_genre(bit: int, ratings: _Floats, masks: npt.NDArray[np.int32]) -> _Floats:
+    pairs = zip(in_pieces(ratings), in_pieces(masks), strict=True)
+    return np.concatenate([np.zeros(0), *(piece[(mask & bit) != 0] for piece, mask in pairs)])
+
+
+def _mean(values: _Floats) -> float | None:
     if not len(values):
         return None
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low + 0.0  # dividing a sum could miss the common value; + 0.0 makes -0.0 plain
     shrink = 2.0**-64 if high > 2.0**900 else 1.0  # sums of the largest floats would overflow
-    return exact_sum(values * shrink) / len(values) / shrink
+    return exact_sum(piece * shrink for piece in in_pieces(values)) / len(values) / shrink
 
 
-def _mean_and_deviation(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+def _mean_and_deviation(values: _Floats) -> tuple[float | None, float | None]:
     """Mean and population deviation, without overflow or underflow of the squares."""
     mean = _mean(values)
     if mean is None:
         return None, None
-    distances = values - mean
-    furthest = float(np.abs(distances).max())
-    if furthest == 0 or values.min() == values.max():
+    low, high = float(values.min()), float(values.max())
+    furthest = max(high - mean, mean - low)
+    if furthest == 0 or low == high:
         return mean, 0.0
     exponent = math.frexp(furthest)[1]
-    scaled = np.ldexp(distances, -exponent)  # exact: only exponents change
-    deviation = math.ldexp(math.sqrt(exact_sum(scaled * scaled) / len(values)), exponent)
+    scaled = (np.ldexp(piece - mean, -exponent) for piece in in_pieces(values))  # exact: only exponents change
+    deviation = math.ldexp(math.sqrt(exact_sum(piece * piece for piece in scaled) / len(values)), exponent)
     # Libraries divide by multiplying with the reciprocal, which is infinite for a subnormal number.
     return mean, deviation if deviation >= sys.float_info.min else 0.0
 
@@ -208,6 +225,9 @@ def _ninth_decile(counts: npt.NDArray[np.int64]) -> float | None:
 
 
 def _most_frequent(masks: npt.NDArray[np.int32]) -> tuple[int, ...]:
-    counts = {genre: int(np.count_nonzero(masks & bit)) for genre, bit in GENRE_BITS.items()}
+    counts = {
+        genre: sum(int(np.count_nonzero(piece & bit)) for piece in in_pieces(masks))
+        for genre, bit in GENRE_BITS.items()
+    }
     ranked = sorted((genre for genre in counts if counts[genre]), key=lambda genre: -counts[genre])
     return tuple(ranked[:_POPULAR])
