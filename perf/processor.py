@@ -154,22 +154,24 @@ def write_movies(path: Path, count: int) -> None:
 
 _CHILD = """
 import resource, sys, time
+from statistics import median
 from features import AdvancedTMDBPreProcessor, read_movies, sample_movies
 AdvancedTMDBPreProcessor(sample_movies(10), backend="polars").extract_all_features()
-for _ in range(2):
+seconds = []
+for _ in range(4):
     start = time.perf_counter()
     tables = AdvancedTMDBPreProcessor(read_movies(sys.argv[1]), backend="polars").extract_all_features()
-    seconds = time.perf_counter() - start
+    seconds.append(time.perf_counter() - start)
     del tables
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(median(seconds[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
 def from_parquet(path: Path) -> tuple[float, float]:
     """Seconds from file to tables, and the peak memory in MB of the process of its own in which that is done.
 
-    It is done twice there, and the second time counts: a virtual machine may have to fetch each page of memory from
-    its host when it is first touched, which took up to two thirds of the time of a million movies.
+    It is done four times there, and the first does not count: a virtual machine may have to fetch each page of memory
+    from its host when it is first touched, which took up to two thirds of the time of a million movies.
     """
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{_CHILD}", str(path)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own

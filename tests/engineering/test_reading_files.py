@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -212,6 +214,18 @@ def test_parquet_comes_back(tmp_path):
     assert read_movies(tmp_path / "m.parquet").table.equals(movies.table)
     with (tmp_path / "m.parquet").open("rb") as file:
         assert read_movies(file).table.equals(movies.table)
+
+
+def test_parquet_is_read_also_when_the_interpreter_exits(tmp_path):
+    pq.write_table(Movies.from_records(sample_movies(5)).table, tmp_path / "m.parquet")
+    code = """
+import atexit, sys
+from features import read_movies
+atexit.register(lambda: print(read_movies(sys.argv[1]).read))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "m.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("5\n", "")
 
 
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])

@@ -270,7 +270,7 @@ def _refused(which: pa.Array, reason: str) -> Problems:
 def _blank(texts: pa.Array) -> Problems:
     """Texts that hold only white space. Those that start with an ASCII letter or the like do not."""
     source, offsets = text_bytes(texts)
-    first = np.append(source, 0)[offsets[:-1]]
+    first = source.take(offsets[:-1], mode="clip") if len(source) else np.zeros(len(texts), np.uint8)
     suspects = np.flatnonzero((first <= ord(" ")) | (first > 0x7F) | (np.diff(offsets) == 0))
     if not len(suspects):
         return {}

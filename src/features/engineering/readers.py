@@ -12,7 +12,9 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
@@ -347,5 +349,21 @@ def _parquet_batches(stream: io.BufferedReader, path: str | None, names: FieldNa
     """Batches of a Parquet file; ``row`` is the position."""
     # From its path a file is read a piece at a time; a stream must be in memory, to be read from its end.
     with pq.ParquetFile(path or pa.BufferReader(stream.read())) as file:
-        batches = file.iter_batches(batch_size=BATCH_ROWS)
+        batches = _read_ahead(file.iter_batches(batch_size=BATCH_ROWS))
         yield from batches_of_arrow(batches, file.schema_arrow, names, where)
+
+
+def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; each is read while the one before it is judged."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+
+        def begun() -> Callable[[], pa.RecordBatch | None]:
+            try:
+                return beside.submit(next, batches, None).result
+            except RuntimeError:  # no more threads, as when the interpreter exits
+                return partial(next, batches, None)
+
+        following = begun()
+        while (batch := following()) is not None:
+            following = begun()
+            yield batch
