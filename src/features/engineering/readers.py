@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
@@ -34,6 +33,7 @@ from features.engineering.batch import (
 from features.engineering.opening import COMPRESSIONS, name_of, not_movies, opened, rewound
 from features.engineering.opening import PathLike as PathLike
 from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
+from features.threads import begun
 
 Format: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -356,14 +356,7 @@ def _parquet_batches(stream: io.BufferedReader, path: str | None, names: FieldNa
 def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The same batches; each is read while the one before it is judged."""
     with ThreadPoolExecutor(max_workers=1) as beside:
-
-        def begun() -> Callable[[], pa.RecordBatch | None]:
-            try:
-                return beside.submit(next, batches, None).result
-            except RuntimeError:  # no more threads, as when the interpreter exits
-                return partial(next, batches, None)
-
-        following = begun()
+        following = begun(beside, next, batches, None)
         while (batch := following()) is not None:
-            following = begun()
+            following = begun(beside, next, batches, None)
             yield batch

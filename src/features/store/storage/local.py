@@ -17,7 +17,6 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -29,6 +28,7 @@ from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_own
+from features.threads import begun
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(rf"({_ID.pattern})\.parquet")
@@ -238,10 +238,7 @@ class LocalStorage(Storage):
                 self._disk.sync(handle)
 
         with ThreadPoolExecutor(max_workers=1) as beside:
-            try:
-                kept_up: Callable[[], object] = beside.submit(keep_up).result
-            except RuntimeError:  # no more threads, as when the interpreter exits
-                kept_up = over.wait
+            kept_up = begun(beside, keep_up)
             try:
                 yield
             finally:
@@ -254,10 +251,7 @@ class LocalStorage(Storage):
             self._disk.sync(handle)
             return _digest(handle)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            try:
-                digest = beside.submit(_digest, handle).result
-            except RuntimeError:  # no more threads, as when the interpreter exits
-                digest = partial(_digest, handle)
+            digest = begun(beside, _digest, handle)
             self._disk.sync(handle)
             return digest()
 
