@@ -7,6 +7,7 @@ import json
 import math
 from collections import OrderedDict, defaultdict
 from decimal import Decimal
+from enum import Enum
 
 import numpy as np
 import oracle
@@ -118,6 +119,25 @@ def test_an_alias_is_read_for_any_missing_value(missing):
     movies = Movies.from_records(found)
     assert movies.table["movie_id"].to_pylist() == [5, 1]
     assert movies.table["genre_ids"].to_pylist() == [[18], []]
+
+
+class _Word(str, Enum):  # noqa: UP042 - the str() of a StrEnum is its text
+    """Its ``str()`` is "_Word.WAR" and the like."""
+
+    WAR = "War"
+    DAY = "2020-02-29"
+    GENRES = "[10752]"
+    YES = "True"
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_enum_of_texts_is_its_text(plain):
+    odd = {"title": _Word.WAR, "overview": _Word.WAR, "original_language": _Word.WAR, "release_date": _Word.DAY}
+    odd |= {"genre_ids": _Word.GENRES, "adult": _Word.YES}
+    found = [{"movie_id": 2, **odd}, *([{**GOOD, "genre_ids": "[]", "overview": "x"}] if plain else [])]
+    movie = Movies.from_records(found).table.to_pylist()[0]
+    assert (movie["title"], movie["overview"], movie["original_language"]) == ("War", "War", "War")
+    assert (movie["release_date"], movie["genre_ids"], movie["adult"]) == (dt.date(2020, 2, 29), [10752], True)
 
 
 def test_genres_may_be_arrays():

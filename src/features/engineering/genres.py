@@ -54,7 +54,7 @@ def genre_list(value: object) -> list[int]:
         ValueError: it is no such list.
     """
     if isinstance(value, str):
-        return list(_parse(str(value)))
+        return list(_parse(str.__str__(value)))
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, (list, tuple)):

@@ -53,7 +53,7 @@ def text(value: Any, from_csv: bool) -> str:  # noqa: ARG001 - one signature for
         if "\udc80" <= value[error.start] <= "\udcff":  # how Python spells a byte that is no UTF-8
             raise ValueError("is not valid UTF-8") from None
         raise ValueError("holds a lone surrogate, which is no character") from None
-    return str(value)
+    return str.__str__(value)  # the characters; an enum's own str() is its name
 
 
 def title(value: object, from_csv: bool) -> str:
