@@ -19,7 +19,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from features.engineering.batch import FieldNames
 from features.engineering.movies import Movies, read_movies, sample_movies
+from features.engineering.readers import batches_of_file
 from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
 
 ONE = {"id": 603, "title": "The Matrix", "genres": [{"id": 28, "name": "Action"}, {"id": 878, "name": "Sci-Fi"}]}
@@ -214,6 +216,23 @@ def test_parquet_comes_back(tmp_path):
     assert read_movies(tmp_path / "m.parquet").table.equals(movies.table)
     with (tmp_path / "m.parquet").open("rb") as file:
         assert read_movies(file).table.equals(movies.table)
+
+
+def test_no_thread_reads_from_a_parquet_file_that_is_closed(tmp_path, monkeypatch):
+    pq.write_table(Movies.from_records(sample_movies(5)).table, tmp_path / "m.parquet", row_group_size=1)
+    monkeypatch.setattr("features.engineering.readers.BATCH_ROWS", 1)
+    before, close, at_close = set(threading.enumerate()), pq.ParquetFile.close, []
+
+    def noted(file, **options):
+        at_close.append(set(threading.enumerate()) - before)
+        close(file, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "close", noted)
+    batches = batches_of_file(tmp_path / "m.parquet", None, FieldNames())
+    next(batches)
+    assert set(threading.enumerate()) - before
+    batches.close()
+    assert at_close == [set()]
 
 
 def test_parquet_is_read_also_when_the_interpreter_exits(tmp_path):

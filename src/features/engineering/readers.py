@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
@@ -348,12 +348,14 @@ _TEXT_READERS: dict[str, Callable[[io.TextIOWrapper, FieldNames, str], Iterator[
 def _parquet_batches(stream: io.BufferedReader, path: str | None, names: FieldNames, where: str) -> Iterator[Batch]:
     """Batches of a Parquet file; ``row`` is the position."""
     # From its path a file is read a piece at a time; a stream must be in memory, to be read from its end.
-    with pq.ParquetFile(path or pa.BufferReader(stream.read())) as file:
-        batches = _read_ahead(file.iter_batches(batch_size=BATCH_ROWS))
+    with (
+        pq.ParquetFile(path or pa.BufferReader(stream.read())) as file,
+        closing(_read_ahead(file.iter_batches(batch_size=BATCH_ROWS))) as batches,  # its thread ends before the file
+    ):
         yield from batches_of_arrow(batches, file.schema_arrow, names, where)
 
 
-def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
     """The same batches; each is read while the one before it is judged."""
     with ThreadPoolExecutor(max_workers=1) as beside:
         following = begun(beside, next, batches, None)
