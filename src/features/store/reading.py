@@ -24,7 +24,7 @@ from features.store.versions import TableFile
 _VERIFIED_AT_MOST = 65_536
 _SMALL = 1 << 20
 """Values below which nobody counts a table's bytes."""
-_READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 16
+_READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 18
 """Bytes up to which a file is read into memory: one that is hashed, as it is parsed there too, and any."""
 
 

@@ -1,19 +1,29 @@
 """The polars codec keeps the contract."""
 
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pl = pytest.importorskip("polars")
 
 import numpy as np  # noqa: E402
+import pyarrow as pa  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
 
 from features.errors import UnsupportedDataError  # noqa: E402
-from features.store.codec.base import Codec  # noqa: E402
+from features.store.codec.base import Codec, Compression  # noqa: E402
+from features.store.codec.footers import Check, Source  # noqa: E402
 from features.store.codec.polars_codec import PolarsCodec  # noqa: E402
-from features.testing import exact_polars  # noqa: E402
+from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
+from features.testing import exact_polars, exact_pyarrow  # noqa: E402
 from features.testing.codec_contract import CodecContract, written  # noqa: E402
+from features.testing.strategies_polars import frames  # noqa: E402
 
 
 class TestPolarsCodec(CodecContract):
@@ -36,6 +46,79 @@ class TestPolarsCodec(CodecContract):
         frame.insert_column(0, pl.Series("more", [0] * frame.height))
         frame.drop_in_place("more")
         frame.extend(frame.clone())
+
+
+class OfLarger(PolarsCodec):
+    """The codec as it treats tables that are not small."""
+
+    written_small = read_small = -1
+
+
+class OfBytes(PolarsCodec):
+    """The codec as a store uses it for small files."""
+
+    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> Any:
+        return super().read(source.read_bytes() if isinstance(source, Path) else source, columns, check)
+
+
+class TestPolarsCodecOfLarger(TestPolarsCodec):
+    def codec(self) -> Codec[Any]:
+        return OfLarger()
+
+
+class TestPolarsCodecOfBytes(TestPolarsCodec):
+    def codec(self) -> Codec[Any]:
+        return OfBytes()
+
+
+@given(frame=frames(), compression=st.sampled_from(get_args(Compression)))
+def test_small_and_larger_tables_are_the_same_to_other_libraries(
+    tmp_path_factory: pytest.TempPathFactory, frame: Any, compression: Compression
+) -> None:
+    seen = []
+    for codec in (PolarsCodec(), OfLarger()):
+        path = tmp_path_factory.mktemp("codec") / "file"
+        written(codec.prepare(frame, "t"), path, compression)
+        seen.append(PyarrowCodec().read(path, None))
+        assert exact_polars.differences(frame, OfBytes().read(path, None)) == []
+        assert exact_polars.differences(frame, OfLarger().read(path, None)) == []
+    assert exact_pyarrow.differences(*seen) == []
+
+
+def test_a_text_that_is_none_never_reaches_polars(tmp_path: Path) -> None:
+    bytes_ = pa.array([b"\xff\xfe"])
+    pq.write_table(pa.table({"a": pa.Array.from_buffers(pa.string(), 1, bytes_.buffers())}), tmp_path / "file")
+    for codec in (OfBytes(), OfLarger()):
+        with pytest.raises((pa.ArrowInvalid, UnsupportedDataError), match=r"(?i)utf-?8"):
+            codec.read(tmp_path / "file", None)
+
+
+_EIGHT_THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+import polars as pl
+from features.store.codec.polars_codec import PolarsCodec
+
+frame, gate = pl.DataFrame({str(number): [1.5] * 50 for number in range(20)}), Barrier(8)
+
+def work(thread):
+    gate.wait(60)
+    path = Path(sys.argv[1], str(thread))
+    PolarsCodec().prepare(frame, "t").write(path, "lz4")
+    return PolarsCodec().read(path, None).equals(frame)
+
+with ThreadPoolExecutor(8) as threads:
+    print(all(threads.map(work, range(8))))
+"""
+
+
+@pytest.mark.parametrize("_attempt", range(6))
+def test_threads_that_write_one_frame_do_not_stop_each_other(_attempt: int, tmp_path: Path) -> None:
+    """In a new process each time: polars stopped in one of three, as its first threads met, and Python with it."""
+    command = [sys.executable, "-c", _EIGHT_THREADS, str(tmp_path)]
+    assert subprocess.run(command, timeout=60, check=True, capture_output=True, text=True).stdout == "True\n"
 
 
 def ruin_column(column: Any) -> None:
