@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 pl = pytest.importorskip("polars")
@@ -75,6 +75,8 @@ class TestPolarsCodecOfBytes(TestPolarsCodec):
 def test_small_and_larger_tables_are_the_same_to_other_libraries(
     tmp_path_factory: pytest.TempPathFactory, frame: Any, compression: Compression
 ) -> None:
+    frame = frame.select(name for name, dtype in frame.schema.items() if not dtype.is_nested())
+    assume(frame.width)
     seen = []
     for codec in (PolarsCodec(), OfLarger()):
         path = tmp_path_factory.mktemp("codec") / "file"
