@@ -95,6 +95,20 @@ def test_a_text_that_is_none_never_reaches_polars(tmp_path: Path) -> None:
             codec.read(tmp_path / "file", None)
 
 
+def test_a_column_without_a_name_has_none_when_it_comes_back(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"": [1], "column_0": [2], "0": [3]})
+    written(PolarsCodec().prepare(frame, "t"), tmp_path / "file", "lz4")
+    for codec in (OfBytes(), OfLarger()):
+        assert exact_polars.differences(frame, codec.read(tmp_path / "file", None)) == []
+
+
+def test_notes_that_are_no_text_never_make_polars_panic(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}, metadata={"pandas": b"\x80\x04"}), tmp_path / "file")
+    assert OfBytes().read(tmp_path / "file", None).to_dict(as_series=False) == {"a": [1]}
+    with pytest.raises(UnsupportedDataError, match="(?i)utf-?8"):
+        OfLarger().read(tmp_path / "file", None)
+
+
 _EIGHT_THREADS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

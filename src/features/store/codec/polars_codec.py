@@ -178,13 +178,20 @@ def _panicked(table: str, panic: BaseException) -> UnsupportedDataError:
 
 
 def _are_read_alike(file: pq.ParquetFile, columns: Sequence[str]) -> bool:
-    schema = file.schema_arrow
-    return all(schema.field(name).type in _READ_ALIKE for name in columns)
+    fields = map(file.schema_arrow.field, columns)
+    return all(field.type in _READ_ALIKE and field.metadata is None for field in fields)  # as of types that extend these
 
 
 def _from_arrow(table: pa.Table) -> pl.DataFrame:
+    """The table as a frame, without what else its file notes of it.
+
+    polars panics at a note that is no text, and calls a column without a name "column_0".
+    """
     table.validate(full=True)  # polars believes what it is handed, and a text that is none would take it down
-    return cast(pl.DataFrame, pl.from_arrow(table))
+    numbered = pa.Table.from_arrays(table.columns, names=[str(position) for position in range(table.num_columns)])
+    frame = cast(pl.DataFrame, pl.from_arrow(numbered))
+    frame.columns = table.column_names
+    return frame
 
 
 def _read(source: Any, columns: list[str] | None = None) -> pl.DataFrame:
