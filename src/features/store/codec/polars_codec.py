@@ -63,9 +63,10 @@ class PolarsCodec(Codec[pl.DataFrame]):
     """``pl.DataFrame`` and ``pl.LazyFrame`` in, ``pl.DataFrame`` out."""
 
     backend = "polars"
-    written_small, read_small = 1 << 12, 1 << 14
-    """Values up to which pyarrow does it. One thread alone gains up to several times as many; but eight that save at
-    once wait for each other in pyarrow's Python, and take a fifth longer than they would with polars."""
+    written_small, read_small = 1 << 12, 1 << 16
+    """Values up to which pyarrow does it. One thread alone gains by saving up to several times as many; but eight that
+    save at once wait for each other in pyarrow's Python, and take a fifth longer than they would with polars. Reading,
+    it gains up to twice as many values where they are text, and five times where they are numbers."""
 
     def prepare(self, frame: Any, table: str) -> Storable:
         """See ``Codec.prepare``."""
@@ -89,7 +90,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
-        if check is not None or isinstance(source, bytes):
+        if check is not None or isinstance(source, bytes) or columns is not None:  # else the table is a large one
             with open_parquet(source) as file:
                 if check is not None:
                     check(file)
@@ -179,7 +180,7 @@ def _panicked(table: str, panic: BaseException) -> UnsupportedDataError:
 
 def _are_read_alike(file: pq.ParquetFile, columns: Sequence[str]) -> bool:
     fields = map(file.schema_arrow.field, columns)
-    return all(field.type in _READ_ALIKE and field.metadata is None for field in fields)  # as of types that extend these
+    return all(field.type in _READ_ALIKE and field.metadata is None for field in fields)  # it may extend its type
 
 
 def _from_arrow(table: pa.Table) -> pl.DataFrame:
