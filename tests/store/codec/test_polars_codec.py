@@ -105,7 +105,7 @@ def test_a_column_without_a_name_has_none_when_it_comes_back(tmp_path: Path) -> 
 def test_notes_that_are_no_text_never_make_polars_panic(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}, metadata={"pandas": b"\x80\x04"}), tmp_path / "file")
     assert OfBytes().read(tmp_path / "file", None).to_dict(as_series=False) == {"a": [1]}
-    with pytest.raises(UnsupportedDataError, match=r"(?i)utf-?8"):
+    with pytest.raises(UnsupportedDataError, match="cannot read its file"):
         OfLarger().read(tmp_path / "file", None)
 
 
