@@ -469,6 +469,16 @@ def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore)
     assert store.get_features(["t"], "g") == {"t": table(1.0)}
 
 
+def test_a_save_needs_nothing_that_the_catalog_lost(store: SimpleFeatureStore) -> None:
+    """A table's schema is kept once for all versions of it: the next save keeps it again where it is gone."""
+    store.save_features("g", {"t": table(1.0)})
+    with closing(sqlite3.connect(store.config.folder / "catalog.sqlite3")) as catalog, catalog:
+        catalog.execute("DELETE FROM documents")
+    store.save_features("g", {"t": table(2.0)})
+    with SimpleFeatureStore(store.config) as anew:
+        assert anew.get_features(["t"], "g") == {"t": table(2.0)}
+
+
 def test_a_repair_moves_aside_and_deletes_nothing(store: SimpleFeatureStore) -> None:
     good = Path(store.save_features("g", {"t": table(1.0)})["t"])
     bad = Path(store.save_features("g", {"u": table(2.0)})["u"])

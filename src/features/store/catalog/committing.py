@@ -36,7 +36,11 @@ class _Plan(NamedTuple):
 def apply(connection: sqlite3.Connection, change: Change) -> Committed:
     """Write the next version of the change's group; what is raised is told at ``Catalog.commit``."""
     files = json.dumps([file.id for file in change.tables.values()])
-    head = statements.HEAD.run(connection, group=change.group, write_id=change.write_id, files=files).fetchone()
+    names = json.dumps([*change.tables] if change.delete is None else [change.delete])
+    found = statements.HEAD.run(
+        connection, group=change.group, write_id=change.write_id, files=files, names=names
+    ).fetchall()
+    head = found[0]
     if head["applied"] and (before := written_by(connection, change.write_id)):
         return applied_before(before, change)
     if head["id"] is not None:
@@ -46,7 +50,7 @@ def apply(connection: sqlite3.Connection, change: Change) -> Committed:
     _check_expectation(change, latest)
     if head["condemned"] is not None:
         raise CondemnedError(f"file {head['condemned']} was condemned before it was committed")
-    plan = _plan(connection, change, head)
+    plan = _plan(connection, change, found)
     _write(connection, change, head, plan)
     return Committed(latest + 1, {name: file.id for name, file in change.tables.items()}, change.group)
 
@@ -75,33 +79,27 @@ def _check_expectation(change: Change, latest: int) -> None:
         )
 
 
-def _plan(connection: sqlite3.Connection, change: Change, head: sqlite3.Row) -> _Plan:
+def _plan(connection: sqlite3.Connection, change: Change, found: list[sqlite3.Row]) -> _Plan:
     if change.restore is not None:
         return _plan_restore(connection, change.group, change.restore)
-    names = [change.delete] if change.delete is not None else [*change.tables]
-    ended = _current(connection, head["id"], names)
+    head, ended = found[0], [row for row in found if row["name"] is not None]
+    for row in ended:
+        seals.check_entry(connection, row)
     if change.delete is not None and not ended:
         held = {row["name"] for row in statements.LATEST.run(connection, group=change.group)} - {None}
         raise NotFoundError.of("table", change.delete, f"group {change.group!r}", sorted(held))
     documents, added, artifacts = {}, [], head["artifacts"]
+    kept = {row["kept"] for row in ended}
     for name, file in change.tables.items():
         digest, body = _document(bytes(file.schema.remove_metadata().serialize()))
-        documents[digest] = body
+        if digest not in kept:  # most tables are saved again as they were
+            documents[digest] = body
         added.append(_entry(name, file, change.write_id, digest, (head["latest"] or 0) + 1))
     if change.artifacts is not None:
         artifacts, body = _document(change.artifacts.encode())
         documents[artifacts] = body
     content = seals.content(head["content"] or seals.EMPTY, _seals(ended), _seals(added))
     return _Plan([row["name"] for row in ended], added, documents, artifacts, content)
-
-
-def _current(connection: sqlite3.Connection, group_id: int | None, names: list[str]) -> list[sqlite3.Row]:
-    if group_id is None:
-        return []
-    rows = statements.CURRENT.run(connection, of_group=group_id, names=json.dumps(names)).fetchall()
-    for row in rows:
-        seals.check_entry(connection, row)
-    return rows
 
 
 def _plan_restore(connection: sqlite3.Connection, group: str, old: int) -> _Plan:

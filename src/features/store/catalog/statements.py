@@ -80,12 +80,25 @@ HEAD = Statement(
         .where(condemned.c.file.in_(_listed("files")))
         .scalar_subquery()
         .label("condemned"),
+        entries,
+        documents.c.digest.label("kept"),
     )
     .select_from(_one_row)
     .join(groups, groups.c.name == bindparam("group"), isouter=True)
     .join(versions, and_(versions.c.group_id == groups.c.id, versions.c.version == groups.c.latest), isouter=True)
+    .join(
+        entries,
+        and_(
+            entries.c.group_id == groups.c.id,
+            entries.c.end_version == FOREVER,
+            entries.c.name.in_(_listed("names")),
+        ),
+        isouter=True,
+    )
+    .join(documents, documents.c.digest == entries.c.schema, isouter=True)
 )
-"""All that a commit has to know before it writes, in one statement."""
+"""All that a commit has to know before it writes, in one statement: a row for each of the named tables that there is,
+or a single one without."""
 
 LATEST = Statement(
     select(*OF_GROUP, *OF_VERSION, entries)
@@ -133,15 +146,6 @@ WRITTEN = Statement(
     .where(versions.c.write_id == bindparam("write_id"))
 )
 
-CURRENT = Statement(
-    select(entries).where(
-        entries.c.group_id == bindparam("of_group"),
-        entries.c.end_version == FOREVER,
-        entries.c.name.in_(_listed("names")),
-    )
-)
-"""What the latest version has of the named tables."""
-
 END = Statement(
     update(entries)
     .where(
@@ -174,7 +178,7 @@ ADD_VERSION = Statement(insert(versions))
 ADD_ENTRIES = Statement(insert(entries))
 DOCUMENT = Statement(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
 HOT = (
-    *(HEAD, LATEST, AT, WRITTEN, CURRENT, DOCUMENT, LAID_OUT),
+    *(HEAD, LATEST, AT, WRITTEN, DOCUMENT, LAID_OUT),
     *(END, ADVANCE, KEEP_DOCUMENT, COUNT_GROUP, ADD_GROUP, ADD_VERSION, ADD_ENTRIES),
 )
 """What a save and a load are made of."""
@@ -188,8 +192,7 @@ def compile_all() -> None:
 
 def warm_up(connection: sqlite3.Connection) -> None:
     """The same for SQLite, with those that can be run without a change: it keeps what it has prepared."""
-    HEAD.run(connection, group="", write_id="", files="[]").fetchall()
-    CURRENT.run(connection, of_group=0, names="[]").fetchall()
+    HEAD.run(connection, group="", write_id="", files="[]", names="[]").fetchall()
     LATEST.run(connection, group="").fetchall()
     DOCUMENT.run(connection, digest=b"").fetchall()
     LAID_OUT.run(connection).fetchall()
