@@ -10,6 +10,7 @@ import pytest
 import xxhash
 
 from features.errors import StorageError
+from features.store.storage import local
 from features.store.storage.base import Storage
 from features.store.storage.disk import Disk
 from features.store.storage.local import LocalStorage
@@ -53,7 +54,7 @@ class TestLocalStorage(StorageContract):
 
 
 class Watched(Disk):
-    """The system's disk, which says when it is asked to sync, and may fail then.
+    """The system's disk, which says when it is asked to sync, and how much, and may fail then.
 
     Args:
         failures: what the first syncs raise.
@@ -61,9 +62,11 @@ class Watched(Disk):
 
     def __init__(self, *failures: OSError) -> None:
         self.asked = threading.Event()
+        self.sizes: list[int] = []
         self._failures = list(failures)
 
     def sync(self, handle: int) -> None:
+        self.sizes.append(os.fstat(handle).st_size)
         self.asked.set()
         if self._failures:
             raise self._failures.pop()
@@ -82,6 +85,21 @@ def test_a_large_file_is_synced_while_it_is_written_and_is_whole(tmp_path: Path)
 
     staged = storage.stage(encode, large=True)
     assert storage.digest(staged.id) == (staged.size, staged.digest) == (6, xxhash.xxh3_128_digest(b"onetwo"))
+
+
+def test_the_end_of_a_large_file_is_synced_once_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_KEEP_UP_SECONDS", 60)  # too long for any sync meanwhile
+    disk = Watched()
+    LocalStorage(tmp_path / "files", disk).stage(lambda path: _is_true(path.write_bytes(b"one") == 3), large=True)
+    assert disk.sizes == [3]
+
+
+def test_a_large_file_that_could_not_be_made_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_KEEP_UP_SECONDS", 60)
+    disk = Watched()
+    with pytest.raises(ZeroDivisionError):
+        LocalStorage(tmp_path / "files", disk).stage(lambda _path: _is_true(1 / 0), large=True)
+    assert disk.sizes == []
 
 
 def test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost(tmp_path: Path) -> None:

@@ -25,10 +25,17 @@ MUTANTS = (
     Mutant(
         "forget-what-the-disk-told-while-a-file-was-written",
         "features.store.storage.local",
-        before="        kept_up()  #",
-        after="        #",
+        before="            kept_up()  #",
+        after="            #",
         killed_by="tests/store/test_storages.py"
         "::test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost",
+    ),
+    Mutant(
+        "do-not-sync-the-end-of-a-large-file",
+        "features.store.storage.local",
+        before="            synced = begun(beside, self._disk.sync, handle)\n",
+        after="            synced = bool\n",
+        killed_by="tests/store/test_storages.py::test_the_end_of_a_large_file_is_synced_once_it_is_written",
     ),
     Mutant(
         "do-not-sync-the-folder",

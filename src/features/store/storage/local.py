@@ -16,7 +16,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -69,10 +69,12 @@ class LocalStorage(Storage):
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH)
                 self.point("storage.write")
-                with self._synced_meanwhile(handle) if large else nullcontext():
+                if large:
+                    size, digest = self._write_large(encode, path, handle)
+                else:
                     encode(path)
-                self.point("storage.sync_file")
-                size, digest = self._sync_and_digest(handle)
+                    self.point("storage.sync_file")
+                    size, digest = self._sync_and_digest(handle)
                 if not _is_at(path, handle):
                     raise FileNotFoundError(errno.ENOENT, "another file stands in its place", str(path))
             except BaseException as error:
@@ -228,22 +230,25 @@ class LocalStorage(Storage):
             self.discard(file)
             raise
 
-    @contextmanager
-    def _synced_meanwhile(self, handle: int) -> Iterator[None]:
-        """Have the disk take what the block has written so far, again and again, while it writes on."""
-        over = Event()
-
-        def keep_up() -> None:
-            while not over.wait(_KEEP_UP_SECONDS):
-                self._disk.sync(handle)
-
+    def _write_large(self, encode: Callable[[Path], None], path: Path, handle: int) -> tuple[int, bytes]:
+        """Have the disk take what is written so far, again and again; hash the file while the last of it is synced."""
+        written = Event()
         with ThreadPoolExecutor(max_workers=1) as beside:
-            kept_up = begun(beside, keep_up)
+            kept_up = begun(beside, self._keep_syncing, handle, written)
             try:
-                yield
+                encode(path)
+                self.point("storage.sync_file")
             finally:
-                over.set()
-        kept_up()  # an error of the disk is told once only, to whoever syncs first
+                written.set()
+            synced = begun(beside, self._disk.sync, handle)
+            found = _digest(handle)
+            kept_up()  # an error of the disk is told once only, to whoever syncs first
+            synced()
+        return found
+
+    def _keep_syncing(self, handle: int, written: Event) -> None:
+        while not written.wait(_KEEP_UP_SECONDS):
+            self._disk.sync(handle)
 
     def _sync_and_digest(self, handle: int) -> tuple[int, bytes]:
         """Sync the file and hash it, both at once where it is large: one waits for the disk, the other computes."""
