@@ -31,7 +31,7 @@ from tables import random_floats
 # isort: split
 from features.frames import Frame
 
-SIZES = (Size(50, 4, 30), Size(10_000, 31, 20), Size(1_000_000, 31, 4))
+SIZES = (Size(50, 4, 30), Size(10_000, 31, 20), Size(1_000_000, 31, 8))
 SYNCS = ("fsync", "fdatasync", "sync_file_range", "msync")
 TRACED = ("-f", "--seccomp-bpf", "-e", f"trace={','.join(SYNCS)}")
 """With the filter only these calls are stopped at; without it every call is, and a traced process crawls."""
