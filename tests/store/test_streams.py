@@ -13,7 +13,6 @@ import pyarrow.dataset as ds
 import pytest
 
 from features.errors import ConflictError, StorageError, UnsupportedDataError
-from features.store.codec import streams
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 
 SCHEMA = pa.schema([("id", pa.int64()), ("value", pa.float64())])
@@ -110,20 +109,19 @@ def test_the_error_of_a_lazy_frame_is_that_of_polars(store: SimpleFeatureStore, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_disk_that_is_full_is_told_as_such(
-    store: SimpleFeatureStore, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(handle: int, data: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
+def test_a_disk_that_takes_no_more_is_told_as_such(store: SimpleFeatureStore, kind: str) -> None:
+    resource = pytest.importorskip("resource", reason="limits on file sizes are POSIX")
     store.save_features("g", {"t": TABLE})
     stream = KINDS[kind]()
     before = names_of_files(store)
-    with monkeypatch.context() as patched:
-        patched.setattr(streams.os, "write", full)
-        with pytest.raises(StorageError, match="free some space") as caught:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="may not become so large") as caught:
             store.save_features("g", {"t": stream})
-    assert caught.value.errno == errno.ENOSPC
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
     assert names_of_files(store) == before
     assert store.get_features(None, "g") == {"t": TABLE}
 

@@ -27,6 +27,7 @@ if backend == "pandas":
 elif backend == "polars":
     import polars as library
     frame = library.DataFrame(columns)
+    frame = frame.lazy() if len(sys.argv) > 3 else frame
 else:
     frame = pa.table(columns)
 prepared = codec_for(backend).prepare(frame, "t")
@@ -39,11 +40,14 @@ except OSError as error:
     print("OSError", error.errno, path.exists())
 """
 
+FRAMES = [*([library] for library in installed()), *(["polars", "lazy"] for _ in range("polars" in installed()))]
 
-@pytest.mark.parametrize("library", installed())
-def test_a_write_that_the_system_cuts_short_is_an_os_error_with_its_number(library: str, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("frame", FRAMES, ids=" ".join)
+def test_a_write_that_the_system_cuts_short_is_an_os_error_with_its_number(frame: list[str], tmp_path: Path) -> None:
+    library, *lazy = frame
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, library, str(tmp_path / "file")],
+        [sys.executable, "-c", PROGRAM, library, str(tmp_path / "file"), *lazy],
         capture_output=True,
         text=True,
         timeout=120,

@@ -166,10 +166,14 @@ def _lazy_stream(frame: pl.LazyFrame, table: str) -> Stream:
 
 def _sink(frame: pl.LazyFrame, table: str, sink: StagedSink, compression: Compression) -> int:
     try:
-        file: Any = sink  # which has of IO[bytes] what polars uses
-        frame.sink_parquet(file, compression=_COMPRESSIONS.get(compression, compression))
+        with sink.file() as file:  # through Python's write, polars would be slower, and gather what waits for it
+            frame.sink_parquet(file, compression=_COMPRESSIONS.get(compression, compression))
     except pl.exceptions.PanicException as panic:
         raise _panicked(table, panic) from panic
+    except pl.exceptions.PolarsError as error:
+        if _SYSTEM_ERROR.search(str(error)):  # of this file, or of one that the frame reads
+            sink.ask_disk()
+        raise
     with sink.reader() as written:
         return int(pq.read_metadata(written).num_rows)
 

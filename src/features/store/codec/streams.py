@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -14,6 +15,9 @@ import pyarrow as pa
 from features.errors import UnsupportedDataError
 from features.store.codec.base import Compression, Storable
 
+_ASKED = 1 << 20
+"""Bytes: a disk that refused many may have room for a few."""
+
 
 class StreamFailedError(Exception):
     """A stream raised the error that is this one's cause: nobody should take it for the disk's."""
@@ -23,7 +27,8 @@ class StagedSink(io.RawIOBase):
     """A staged file, open for a writer of Parquet; remembers the error with which the disk refused.
 
     Libraries wrap what ``write`` raises into errors of their own, and a stream may fail with an ``OSError`` too. So
-    it is asked here which of the two it was.
+    it is asked here which of the two it was. A library that writes through ``file`` leaves nothing here to remember:
+    then ``ask_disk`` is to be called once it has failed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,11 +58,27 @@ class StagedSink(io.RawIOBase):
             raise
         return length
 
+    def file(self) -> io.FileIO:
+        """The same as a file of the system, to be closed, for a library that writes without Python."""
+        return os.fdopen(self._another(), "wb", buffering=0)
+
+    def ask_disk(self) -> None:
+        """Write to the file, which is of no use any more, to see whether the disk refuses."""
+        with contextlib.suppress(OSError):  # it is remembered
+            self.write(bytes(_ASKED))
+
     def reader(self) -> io.BufferedReader:
         """The file from its beginning, whether or not it still has a name; to be closed."""
-        file = os.fdopen(os.dup(self._handle), "rb")
+        file = os.fdopen(self._another(), "rb")
         file.seek(0)
         return file
+
+    def _another(self) -> int:
+        try:
+            return os.dup(self._handle)
+        except OSError as error:
+            self.error = error
+            raise
 
     def let_go(self) -> None:
         """Close the file. ``close`` does not: writers of Parquet call it when they have ended."""
