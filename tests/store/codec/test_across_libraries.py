@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from features.errors import UnsupportedDataError
 from features.store.codec.pyarrow_codec import PyarrowCodec
 from features.store.drivers import codec_for
+from features.testing import exact_pyarrow
 from features.testing.codec_contract import written
 from features.testing.fidelity import cases_of, installed
 
@@ -74,6 +76,26 @@ def test_there_and_back_again_the_values_are_the_same(
     frame = codec.hand_out(codec.read(folder / "first", None))
     codec.prepare(frame, "t").write(folder / "second", "lz4")
     assert values(PyarrowCodec().read(folder / "second", None)) == values(table)
+
+
+@pytest.mark.parametrize("library", BACKENDS)
+def test_versions_with_and_without_nulls_have_the_same_arrow_schema(library: Any, tmp_path: Path) -> None:
+    """Without nulls, numbers are written as a column that cannot have any: that must show nowhere but in the file."""
+    codec, read = codec_for(library), []
+    for name, number in (("without", 1.5), ("with", None)):
+        values = pa.table({"number": pa.array([0.5, number]), "text": ["a", "b"]})
+        PyarrowCodec().prepare(values, "t").write(tmp_path / "of arrow", "lz4")
+        frame = codec.hand_out(codec.read(tmp_path / "of arrow", None))
+        codec.prepare(frame, "t").write(tmp_path / name, "lz4")
+        read.append(PyarrowCodec().read(tmp_path / name, None))
+        assert read[-1].schema.field("number").nullable
+        assert PyarrowCodec().scan(tmp_path / name, ["number"]).schema.field("number").nullable
+    assert [pq.ParquetFile(tmp_path / name).schema.column(0).max_definition_level for name in ("without", "with")] == [
+        0,
+        1,
+    ]
+    assert pa.concat_tables(read).num_rows == 4
+    assert exact_pyarrow.differences(read[0].schema.empty_table(), read[1].schema.empty_table()) == []
 
 
 @pytest.mark.parametrize(("writer", "reader"), [(one, other) for one in BACKENDS for other in BACKENDS if one != other])

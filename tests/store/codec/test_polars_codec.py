@@ -87,6 +87,18 @@ def test_small_and_larger_tables_are_the_same_to_other_libraries(
     assert exact_pyarrow.differences(*seen) == []
 
 
+def test_more_rows_than_pyarrow_puts_into_a_group_come_back(tmp_path: Path) -> None:
+    rows = (1 << 20) + 1000
+    whole = pl.int_range(rows, dtype=pl.Int32, eager=True)
+    frame = pl.DataFrame({"whole": whole, "holes": pl.select(pl.when(whole % 7 != 0).then(whole)).to_series()})
+    frame = pl.concat([frame.head(10), frame.tail(-10)], rechunk=False)
+    written(PolarsCodec().prepare(frame, "t"), tmp_path / "file")
+    assert pq.read_metadata(tmp_path / "file").num_row_groups > 1
+    for codec in (PolarsCodec(), OfLarger()):
+        assert exact_polars.differences(frame, codec.read(tmp_path / "file", None)) == []
+        assert codec.read(tmp_path / "file", ["holes"]).equals(frame.select("holes"))
+
+
 def test_a_text_that_is_none_never_reaches_polars(tmp_path: Path) -> None:
     bytes_ = pa.array([b"\xff\xfe"])
     pq.write_table(pa.table({"a": pa.Array.from_buffers(pa.string(), 1, bytes_.buffers())}), tmp_path / "file")

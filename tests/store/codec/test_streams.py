@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from features.errors import UnsupportedDataError
 from features.store.codec import arrow_streams
 from features.store.codec.pyarrow_codec import PyarrowCodec
+from features.store.codec.streams import StreamFailedError
 from features.store.drivers import codec_for
 from features.testing.codec_contract import written
 from features.testing.fidelity import Case, cases_of, installed
@@ -81,14 +84,50 @@ def test_a_stream_comes_back_exactly(
 
 
 def test_batches_are_gathered_into_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrow_streams, "_GROUP_ROWS", 4)
+    monkeypatch.setattr(arrow_streams, "GROUP_ROWS", 4)
     table = pa.table({"a": list(range(10)), "b": pa.array(list("abcabcabca")).dictionary_encode()})
     got = outcome("pyarrow", table.to_reader(max_chunksize=3), tmp_path / "file")
     assert got.equals(table.cast(got.schema))
-    import pyarrow.parquet as pq
-
     footer = pq.read_metadata(tmp_path / "file")
     assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [6, 4]
+
+
+@pytest.mark.parametrize("library", installed())
+def test_a_row_group_takes_no_more_memory_than_a_scan_should(library: Any, tmp_path: Path) -> None:
+    codec, table = codec_for(library), pa.table({f"{number}": pa.nulls(100_000, pa.float64()) for number in range(80)})
+    written(PyarrowCodec().prepare(table, "t"), tmp_path / "of arrow")
+    written(codec.prepare(codec.hand_out(codec.read(tmp_path / "of arrow", None)), "t"), tmp_path / "file")
+    footer = pq.read_metadata(tmp_path / "file")
+    rows = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+    assert sum(rows) == 100_000
+    assert max(rows) * 80 * 8 < 36 << 20
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_full_disk_is_the_disks_fault(library: str) -> None:
+    stream: Any = pa.table({"a": [1]}).to_reader()
+    if library == "polars":
+        stream = pytest.importorskip("polars").LazyFrame({"a": [1]})
+    frame = codec_for(library).prepare(stream, "t")
+    with pytest.raises(OSError, match="No space left") as caught:
+        frame.write(Path("/dev/full"), "lz4")
+    frame.close()
+    assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_another_full_disk_than_the_stores_is_the_streams_own_affair(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+
+    def fail(frame: Any) -> Any:
+        frame.write_parquet("/dev/full")
+        return frame
+
+    stream = codec_for("polars").prepare(polars.LazyFrame({"a": [1]}).map_batches(fail), "t")
+    with pytest.raises(StreamFailedError) as caught:
+        written(stream, tmp_path / "file")
+    assert "No space left" in str(caught.value.__cause__)
 
 
 def reader(*batches: pa.RecordBatch, schema: pa.Schema | None = None) -> pa.RecordBatchReader:

@@ -22,11 +22,22 @@ SCHEMA = b"ARROW:schema"
 
 
 _SMALL = 1 << 18
-"""Values up to which one core was measured to be faster than two, at reading as at making frames."""
+"""Values up to which one core was measured to be faster than two, at reading texts as at making frames."""
+_NUMBERS_ARE_EASIER = 3
+"""How many times as many it is where only numbers are read."""
 
 
 _BUFFER = 1 << 16
 """Bytes gathered for one call of the system: a small column alone takes two, its header and its values."""
+
+
+GROUP_ROWS, GROUP_BYTES = 1 << 20, 32 << 20
+"""At most what is written as one row group, whichever comes first: a scan holds a few groups in memory."""
+_GROUP_LEAST = 1 << 14
+
+
+_BATCH = 1 << 16
+"""Values of a fixed width that pyarrow encodes at a time: a tenth faster than its 1,024, which bound pages of text."""
 
 
 def write_parquet(table: pa.Table, path: Path, compression: Compression) -> None:
@@ -39,24 +50,53 @@ def write_parquet(table: pa.Table, path: Path, compression: Compression) -> None
 
 
 def write_to(sink: Any, table: pa.Table, compression: Compression) -> None:
-    """Write ``table`` to an open file."""
-    pq.write_table(table, sink, **options(table.schema, compression))
+    """Write ``table`` to an open file.
+
+    Numbers without nulls are written as a column that cannot have any: to note which values are there would take a
+    third of the time, in writing and in reading. What the table said is kept in the Arrow schema beside it, where our
+    readers look; others see such columns as not null.
+    """
+    schema = table.schema
+    fields = [
+        field.with_nullable(False) if is_fixed(field.type) and not column.null_count else field
+        for field, column in zip(schema, table.columns, strict=True)
+    ]
+    required = pa.schema(fields)
+    with pq.ParquetWriter(sink, required, **options(schema, compression), store_schema=False) as writer:
+        writer.write_table(pa.Table.from_arrays(table.columns, schema=required), _rows_of_a_group(table))
+        writer.add_key_value_metadata({**(schema.metadata or {}), SCHEMA: base64.b64encode(schema.serialize())})
+
+
+def _rows_of_a_group(table: pa.Table) -> int:
+    """Of numbers as many as take ``GROUP_BYTES``, and no fewer than make a group worth its while."""
+    if len(table) <= _GROUP_LEAST or not all(map(is_fixed, table.schema.types)):
+        return GROUP_ROWS  # a large dictionary's order would not outlast the first group
+    of_one_row = max(1, int(table.nbytes) // len(table))
+    return max(_GROUP_LEAST, min(GROUP_ROWS, GROUP_BYTES // of_one_row))
 
 
 def options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:
-    """How every file is written. Dictionaries are built for text only: built for floats they double the time."""
+    """How files are written. Dictionaries are built for text only: built for floats they double the time."""
     texts = [column.name for column in schema if _repeats(column.type)]
     return {
         "compression": compression,
+        "write_batch_size": _BATCH if all(map(is_fixed, schema.types)) else None,
         "use_dictionary": texts or False,
         "write_statistics": False,
-        "store_schema": True,
         "use_compliant_nested_type": False,  # which would rename the items of lists
     }
 
 
-def read_parquet(source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
+def read_parquet(
+    source: Source, columns: Sequence[str] | None, check: Check | None = None, *, as_declared: bool = False
+) -> pa.Table:
     """Read a whole file, or some of its columns in the order asked for, once ``check`` has seen its footer.
+
+    Args:
+        source: the file.
+        columns: None for all.
+        check: see ``Codec.read``.
+        as_declared: whether it matters to the reader which columns were declared nullable.
 
     Raises:
         UnsupportedDataError: polars wrote it, with a type that this pyarrow does not read.
@@ -65,7 +105,10 @@ def read_parquet(source: Source, columns: Sequence[str] | None, check: Check | N
         if check is not None:
             check(file)
         try:
-            return read_from(file, columns)
+            table = read_from(file, columns)
+            if not as_declared:
+                return table
+            return pa.Table.from_arrays(table.columns, schema=declared(table.schema, file.metadata.metadata))
         except DATA_ERRORS as error:
             raise unreadable(f"pyarrow {pa.__version__}", error) from error
 
@@ -75,16 +118,18 @@ def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.
     if file.num_row_groups == 0:  # which old releases cannot read
         table = file.schema_arrow.empty_table()
     else:
-        wanted = file.schema_arrow.names if columns is None else list(columns)
-        threads = worth_threads(file.metadata.num_rows, len(wanted))
+        schema = file.schema_arrow
+        wanted = schema.names if columns is None else list(columns)
+        easy = _NUMBERS_ARE_EASIER if all(is_fixed(schema.field(name).type) for name in wanted) else 1
+        threads = worth_threads(file.metadata.num_rows, len(wanted), easy)
         table = file.read(None if columns is None else wanted, use_threads=threads)
     # A dot in a name is read as a path into a struct, so more columns than those asked for may have come.
     return _named(table if columns is None else table.select(list(columns)), file.metadata.metadata)
 
 
-def worth_threads(rows: int, columns: int) -> bool:
-    """Whether to convert so many values on all cores: to wake the others costs more than a small table."""
-    return rows * columns >= _SMALL
+def worth_threads(rows: int, columns: int, easy: int = 1) -> bool:
+    """Whether to convert so many values, ``easy`` times easier than others, on all cores: waking them costs, too."""
+    return rows * columns >= _SMALL * easy
 
 
 def _named(table: pa.Table, metadata: dict[bytes, bytes] | None) -> pa.Table:
@@ -107,6 +152,14 @@ def written_schema(metadata: Mapping[bytes, bytes] | None) -> pa.Schema | None:
     return None if kept is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(kept)))
 
 
+def declared(found: pa.Schema, metadata: Mapping[bytes, bytes] | None) -> pa.Schema:
+    """The schema found in a file, nullable or not as in the table that was written; see ``write_to``."""
+    written = None if all(field.nullable for field in found) else written_schema(metadata)
+    if written is None:
+        return found
+    return pa.schema([field.with_nullable(written.field(field.name).nullable) for field in found], found.metadata)
+
+
 def without_note(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes] | None:
     """A schema's metadata less what the pandas codec notes there, which is no part of an Arrow table."""
     return {key: text for key, text in (metadata or {}).items() if key != DTYPES} or None
@@ -120,6 +173,11 @@ def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     except pa.ArrowInvalid:
         return None
     return cast
+
+
+def is_fixed(kind: pa.DataType) -> bool:
+    """Whether all values of the type have one width: numbers, moments, truth values."""
+    return bool(pa.types.is_primitive(kind))
 
 
 def _repeats(kind: pa.DataType) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pyarrow as pa
 
 from features.errors import UnsupportedDataError
-from features.store.codec.arrow import without_note, written_schema
+from features.store.codec.arrow import declared, without_note, written_schema
 from features.store.codec.base import unreadable
 from features.store.codec.refusal import DATA_ERRORS
 
@@ -33,7 +33,8 @@ def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
     except DATA_ERRORS as error:
         raise unreadable(f"pyarrow {pa.__version__}", error) from error
     written = written_schema(fragment.metadata.metadata) or found
-    fields = [found.field(name) for name in (found.names if columns is None else columns)]
+    as_declared = declared(found, fragment.metadata.metadata)
+    fields = [as_declared.field(name) for name in (found.names if columns is None else columns)]
     for field in fields:
         if "map<" in str(field.type) and str(field.type) != str(written.field(field.name).type):
             raise _inexact(field)

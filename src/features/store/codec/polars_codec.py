@@ -1,8 +1,8 @@
-"""polars frames, through polars' own Parquet reader and writer; small ones through pyarrow's.
+"""polars frames, through polars' own Parquet reader and writer; small ones and such of numbers through pyarrow's.
 
-polars sets its streaming engine up for every file, which takes longer than all the rest where a table is small: pyarrow
-writes one in half of the time, and reads it in a third. Both write a file with the same schema, and read the same frame
-from it.
+polars sets its streaming engine up for every file, which takes longer than all the rest where a table is small. Numbers
+pyarrow writes and reads faster on one core than polars does on two, as it need not note which are null where none is.
+Texts, and whatever else has no fixed width, polars does faster. Either reads the same frame from what either wrote.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import UnsupportedDataError
-from features.store.codec.arrow import read_from, write_parquet
+from features.store.codec.arrow import is_fixed, read_from, write_parquet
 from features.store.codec.base import (
     Codec,
     Compression,
@@ -35,12 +35,14 @@ from features.store.codec.footers import Check, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
-_PLAIN = frozenset(
+_FIXED = frozenset(
     [
         pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64,
-        pl.Float32, pl.Float64, pl.String, pl.Binary, pl.Date, pl.Time, pl.Datetime, pl.Duration, pl.Decimal, pl.Null,
+        pl.Float32, pl.Float64, pl.Date, pl.Time, pl.Datetime, pl.Duration,
     ]
 )  # fmt: skip
+"""See ``is_fixed``."""
+_PLAIN = _FIXED | {pl.String, pl.Binary, pl.Decimal, pl.Null}
 _READ_ALIKE = frozenset(
     [
         pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(),
@@ -64,9 +66,9 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     backend = "polars"
     written_small, read_small = 1 << 12, 1 << 15
-    """Values up to which pyarrow does it. One thread alone gains by saving up to several times as many; but eight that
-    save at once wait for each other in pyarrow's Python, and take a fifth longer than they would with polars. Reading,
-    texts break even at about as many, and lose a sixth at twice as many; numbers gain a quarter at nine times."""
+    """Texts, and other values without a fixed width, up to which pyarrow does it. One thread alone gains by saving up
+    to several times as many; but eight that save at once wait for each other in pyarrow's Python, and take a fifth
+    longer than they would with polars. Reading breaks even at about as many, and loses a sixth at twice as many."""
 
     def prepare(self, frame: Any, table: str) -> Storable:
         """See ``Codec.prepare``."""
@@ -82,7 +84,8 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def write(self, value: pl.DataFrame, path: Path, compression: Compression) -> None:
         """See ``Codec.write``."""
-        if value.height * value.width <= self.written_small and _are_plain(value.dtypes):
+        texts = sum(dtype.base_type() not in _FIXED for dtype in value.dtypes)
+        if value.height * texts <= self.written_small and _are_plain(value.dtypes):
             write_parquet(_to_arrow(value), path, compression)
         else:
             with _system_errors():
@@ -90,13 +93,14 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
-        if check is not None or isinstance(source, bytes) or columns is not None:  # else the table is a large one
-            with open_parquet(source) as file:
-                if check is not None:
-                    check(file)
-                wanted = file.schema_arrow.names if columns is None else columns
-                if file.metadata.num_rows * len(wanted) <= self.read_small and _are_read_alike(file, wanted):
-                    return _from_arrow(read_from(file, columns))
+        with open_parquet(source) as file:
+            if check is not None:
+                check(file)
+            schema = file.schema_arrow
+            fields = list(schema) if columns is None else [schema.field(name) for name in columns]
+            texts = sum(not is_fixed(field.type) for field in fields)
+            if file.metadata.num_rows * texts <= self.read_small and _are_read_alike(fields):
+                return _from_arrow(read_from(file, columns))
         try:
             with _system_errors():
                 if columns is not None and any(map(_is_pattern, columns)):
@@ -182,22 +186,15 @@ def _panicked(table: str, panic: BaseException) -> UnsupportedDataError:
     return refused(table, None, "LazyFrame", f"polars panicked when it ran the LazyFrame ({panic}); save it collected")
 
 
-def _are_read_alike(file: pq.ParquetFile, columns: Sequence[str]) -> bool:
+def _are_read_alike(fields: Sequence[pa.Field]) -> bool:
     # A field with metadata may be of a type that extends the one it is stored as, which polars alone gives back.
-    fields = map(file.schema_arrow.field, columns)
     return all(field.type in _READ_ALIKE and field.metadata is None for field in fields)
 
 
 def _from_arrow(table: pa.Table) -> pl.DataFrame:
-    """The table as a frame, without what else its file notes of it.
-
-    polars panics at a note that is no text, and calls a column without a name "column_0".
-    """
+    """The table as a frame, without what else its file notes of it: polars panics at a note that is no text."""
     table.validate(full=True)  # polars believes what it is handed, and a text that is none would take it down
-    numbered = pa.Table.from_arrays(table.columns, names=[str(position) for position in range(table.num_columns)])
-    frame = cast(pl.DataFrame, pl.from_arrow(numbered))
-    frame.columns = table.column_names
-    return frame
+    return pl.DataFrame(table.replace_schema_metadata(None).to_reader())
 
 
 def _read(source: Any, columns: list[str] | None = None) -> pl.DataFrame:

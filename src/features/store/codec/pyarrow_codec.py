@@ -38,7 +38,7 @@ class PyarrowCodec(Codec[pa.Table]):
 
     def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
         """See ``Codec.read``. A frame's dtypes, noted by the pandas codec, are no part of an Arrow table."""
-        value = read_parquet(source, columns, check)
+        value = read_parquet(source, columns, check, as_declared=True)
         if DTYPES not in (value.schema.metadata or {}):
             return value
         return value.replace_schema_metadata(without_note(value.schema.metadata))
