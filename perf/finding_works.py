@@ -116,6 +116,16 @@ def small_saves() -> list[float]:
         return repeated(lambda: store.save_features("group", frames), 30)
 
 
+def saves_of_numbers() -> list[float]:
+    """One table of numbers, of a middle size."""
+    frame = random_floats("polars", 10_000, 30)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
+    ):
+        return repeated(lambda: store.save_features("group", {"table": frame}), 30)
+
+
 def saves_of_eight_threads() -> list[float]:
     """Twenty each, into one group."""
     threads, frame = 8, random_floats("polars", 50, 3)
@@ -156,6 +166,7 @@ WORKS: dict[str, Callable[[], list[float]]] = {
         first_small_load,
         whole_build,
         small_saves,
+        saves_of_numbers,
         saves_of_eight_threads,
     )
 }
