@@ -1,17 +1,19 @@
 """Guarantee 2 on a real file system: cut the power under writers, remount, and count what was acknowledged and is lost.
 
-    python -m tests.integrity.powerloss --cuts 500 --mode TRUNCATE
+    python -m tests.integrity.powerloss --cuts 500 --mode PERSIST
 
 It needs root and Linux: an ext4 image is mounted on a loop device, processes save and back up in it and report every
 acknowledgement through a pipe, and after a drawn number of these the file system is shut down by ioctl, as a
 power cut does: what only the page cache had is gone, with the journal's last transactions (``NOLOGFLUSH``) or without
 them (``LOGFLUSH``). Then it is mounted again, and another process looks for every acknowledged save and backup.
 
-``TRUNCATE`` and ``WAL`` are the journal modes that the catalog chooses from. ``DELETE`` it never uses: the run in that
-mode shows that the script can see a loss. So many did one machine with Linux 6.18 and SQLite 3.40.1:
+``PERSIST`` and ``WAL`` are the journal modes that the catalog chooses from. ``TRUNCATE`` would be as safe, but slower.
+``DELETE`` it never uses: the run in that mode shows that the script can see a loss. So many did one machine with
+Linux 6.18 and SQLite 3.40.1:
 
 | journal | cuts | acknowledged | lost | in cuts |
 | --- | --- | --- | --- | --- |
+| PERSIST | 1,100 | 7,868 | 0 | 0 |
 | TRUNCATE | 1,100 | 7,960 | 0 | 0 |
 | WAL | 1,100 | 7,634 | 0 | 0 |
 | DELETE | 200 | 1,350 | 136 | 136 |
@@ -260,7 +262,7 @@ def forked(work: Callable[[], object]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", type=int, default=100)
-    parser.add_argument("--mode", choices=["TRUNCATE", "WAL", "DELETE"], default=sqlite.journal_mode())
+    parser.add_argument("--mode", choices=["PERSIST", "TRUNCATE", "WAL", "DELETE"], default=sqlite.journal_mode())
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if reason := why_not():

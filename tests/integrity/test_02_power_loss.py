@@ -11,7 +11,7 @@ CUTS = 300
 
 
 @pytest.mark.skipif(PROFILE != "thorough", reason="cutting the power takes minutes: in the profile thorough")
-@pytest.mark.parametrize("mode", ["TRUNCATE", "WAL"])
+@pytest.mark.parametrize("mode", ["PERSIST", "WAL"])
 def test_what_was_acknowledged_survives_power_cuts(mode: str) -> None:
     if reason := why_not():
         pytest.skip(reason)

@@ -691,7 +691,7 @@ def test_a_store_whose_catalog_is_gone_is_refused_and_keeps_its_files(store: Sim
         assert again.get_features(["t"], "g") == {"t": table(1.0)}
 
 
-@pytest.mark.parametrize("mode", ["WAL", "TRUNCATE"])
+@pytest.mark.parametrize("mode", ["WAL", "PERSIST"])
 @pytest.mark.parametrize("becomes", ["removed", "moved", "replaced", "copied"])
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_store_whose_folder_is_another_one_now_changes_nothing(

@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "delete-the-journal",
         "features.store.catalog.sqlite",
-        before='return "WAL" if fixed else "TRUNCATE"',
+        before='return "WAL" if fixed else "PERSIST"',
         after='return "WAL" if fixed else "DELETE"',
         killed_by=f"{_SETTINGS}::test_a_log_is_written_ahead_only_where_sqlite_resets_it_safely",
     ),
