@@ -45,6 +45,11 @@ def differences(library: str, left: Any, right: Any) -> list[str]:
     return pytest.importorskip(f"features.testing.exact_{library}").differences(left, right)
 
 
+def group_rows(path: Path) -> list[int]:
+    footer = pq.read_metadata(path)
+    return [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+
+
 def flat_cases() -> list[Any]:
     return [
         pytest.param(library, case, id=f"{library}-{case.what!a}")
@@ -88,8 +93,7 @@ def test_batches_are_gathered_into_row_groups(tmp_path: Path, monkeypatch: pytes
     table = pa.table({"a": list(range(10)), "b": pa.array(list("abcabcabca")).dictionary_encode()})
     got = outcome("pyarrow", table.to_reader(max_chunksize=3), tmp_path / "file")
     assert got.equals(table.cast(got.schema))
-    footer = pq.read_metadata(tmp_path / "file")
-    assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [6, 4]
+    assert group_rows(tmp_path / "file") == [6, 4]
 
 
 @pytest.mark.parametrize("library", installed())
@@ -97,10 +101,18 @@ def test_a_row_group_takes_no_more_memory_than_a_scan_should(library: Any, tmp_p
     codec, table = codec_for(library), pa.table({f"{number}": pa.nulls(100_000, pa.float64()) for number in range(80)})
     written(PyarrowCodec().prepare(table, "t"), tmp_path / "of arrow")
     written(codec.prepare(codec.hand_out(codec.read(tmp_path / "of arrow", None)), "t"), tmp_path / "file")
-    footer = pq.read_metadata(tmp_path / "file")
-    rows = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
-    assert sum(rows) == 100_000
-    assert max(rows) * 80 * 8 < 36 << 20
+    assert sum(group_rows(tmp_path / "file")) == 100_000
+    assert max(group_rows(tmp_path / "file")) * 80 * 8 < 36 << 20
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_row_group_of_a_stream_takes_less(library: Any, tmp_path: Path) -> None:
+    table = pa.table({f"{number}": pa.nulls(100_000, pa.float64()) for number in range(80)})
+    written(PyarrowCodec().prepare(table, "t"), tmp_path / "of arrow")
+    frame = codec_for(library).hand_out(codec_for(library).read(tmp_path / "of arrow", None))
+    outcome(library, streamed(library, frame, rows=1000), tmp_path / "file")
+    assert sum(group_rows(tmp_path / "file")) == 100_000
+    assert max(group_rows(tmp_path / "file")) * 80 * 8 < 11 << 20
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

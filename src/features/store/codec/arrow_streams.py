@@ -12,7 +12,7 @@ from weakref import WeakSet
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.store.codec.arrow import GROUP_BYTES, GROUP_ROWS, options
+from features.store.codec.arrow import GROUP_ROWS, STREAM_GROUP_BYTES, options
 from features.store.codec.arrow_types import check_columns, check_metadata, check_type
 from features.store.codec.base import Compression, check_column_names, refused
 from features.store.codec.refusal import DATA_ERRORS, Refusal
@@ -93,7 +93,7 @@ def _row_groups(reader: pa.RecordBatchReader, table: str) -> Iterator[pa.Table]:
     for number, batch in enumerate(reader):
         gathered.append(_as_announced(batch, reader.schema, table, number))
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+        if rows >= GROUP_ROWS or size >= STREAM_GROUP_BYTES:
             yield pa.Table.from_batches(gathered, reader.schema)
             gathered, rows, size = [], 0, 0
     if rows:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import UnsupportedDataError
-from features.store.codec.arrow import is_fixed, read_from, write_parquet
+from features.store.codec.arrow import STREAM_GROUP_BYTES, is_fixed, read_from, rows_of_a_group, write_parquet
 from features.store.codec.base import (
     Codec,
     Compression,
@@ -166,13 +166,15 @@ def _lazy_stream(frame: pl.LazyFrame, table: str) -> Stream:
         schema = frame.collect_schema()
     except pl.exceptions.PanicException as panic:
         raise _panicked(table, panic) from panic
-    return Stream(table, _storable_schema(pl.DataFrame(schema=schema), table), partial(_sink, frame, table))
+    announced = _storable_schema(pl.DataFrame(schema=schema), table)
+    return Stream(table, announced, partial(_sink, frame, table, rows_of_a_group(announced, STREAM_GROUP_BYTES)))
 
 
-def _sink(frame: pl.LazyFrame, table: str, sink: StagedSink, compression: Compression) -> int:
+def _sink(frame: pl.LazyFrame, table: str, group_rows: int | None, sink: StagedSink, compression: Compression) -> int:
     try:
         with sink.file() as file:  # through Python's write, polars would be slower, and gather what waits for it
-            frame.sink_parquet(file, compression=_COMPRESSIONS.get(compression, compression))
+            kind = _COMPRESSIONS.get(compression, compression)
+            frame.sink_parquet(file, compression=kind, row_group_size=group_rows)
     except pl.exceptions.PanicException as panic:
         raise _panicked(table, panic) from panic
     except pl.exceptions.PolarsError as error:
