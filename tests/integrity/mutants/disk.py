@@ -16,10 +16,10 @@ MUTANTS = (
     Mutant(
         "do-not-sync-the-file",
         "features.store.storage.local",
-        before="""            self._disk.sync(handle)
-            return _digest(handle)
+        before="""what it saves
+                    self._disk.sync(handle)
 """,
-        after="            return _digest(handle)\n",
+        after="what it saves\n",
         killed_by=f"{CUT}[filled-save into a group]",
     ),
     Mutant(
@@ -81,10 +81,10 @@ MUTANTS = (
     Mutant(
         "copy-a-file-without-syncing-it",
         "features.store.storage.local",
-        before="""                self.point("storage.sync_file")
-                return self._sync_and_digest(handle)
+        before="""                found = _digest(handle)
+                self._disk.sync(handle)
 """,
-        after='                self.point("storage.sync_file")\n                return _digest(handle)\n',
+        after="                found = _digest(handle)\n",
         killed_by=BACKUP,
     ),
     Mutant(

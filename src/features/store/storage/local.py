@@ -42,9 +42,6 @@ _MAPPED_AT_ONCE = 16 << 20
 _KEEP_UP_SECONDS = 0.005
 """Pause between two syncs of a large file that is being written."""
 
-_HASH_BESIDE_SYNC = 1 << 20
-"""Bytes from which a second thread, which costs some 0.1 ms, is worth having."""
-
 
 class LocalStorage(Storage):
     """Write-once files in one folder, which is created, durably, when it is first needed.
@@ -74,7 +71,8 @@ class LocalStorage(Storage):
                 else:
                     encode(path)
                     self.point("storage.sync_file")
-                    size, digest = self._sync_and_digest(handle)
+                    size, digest = _digest(handle)  # a second thread for it would cost what it saves
+                    self._disk.sync(handle)
                 if not _is_at(path, handle):
                     raise FileNotFoundError(errno.ENOENT, "another file stands in its place", str(path))
             except BaseException as error:
@@ -120,7 +118,9 @@ class LocalStorage(Storage):
                 self.point("storage.write")
                 shutil.copyfile(source, path, follow_symlinks=False)
                 self.point("storage.sync_file")
-                return self._sync_and_digest(handle)
+                found = _digest(handle)
+                self._disk.sync(handle)
+                return found
             finally:
                 os.close(handle)
 
@@ -249,16 +249,6 @@ class LocalStorage(Storage):
     def _keep_syncing(self, handle: int, written: Event) -> None:
         while not written.wait(_KEEP_UP_SECONDS):
             self._disk.sync(handle)
-
-    def _sync_and_digest(self, handle: int) -> tuple[int, bytes]:
-        """Sync the file and hash it, both at once where it is large: one waits for the disk, the other computes."""
-        if os.fstat(handle).st_size < _HASH_BESIDE_SYNC:
-            self._disk.sync(handle)
-            return _digest(handle)
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            digest = begun(beside, _digest, handle)
-            self._disk.sync(handle)
-            return digest()
 
     def _hold(self, file: str, handle: int) -> None:
         if len(self._held) < _HELD_AT_MOST:
