@@ -116,14 +116,24 @@ def small_saves() -> list[float]:
         return repeated(lambda: store.save_features("group", frames), 30)
 
 
+def saves_of_a_small_table() -> list[float]:
+    """One table, of next to nothing."""
+    return saves_of_one(50, 3, 100)
+
+
 def saves_of_numbers() -> list[float]:
     """One table of numbers, of a middle size."""
-    frame = random_floats("polars", 10_000, 30)
+    return saves_of_one(10_000, 30, 30)
+
+
+def saves_of_one(rows: int, columns: int, times: int) -> list[float]:
+    """A table of so many random floats and an id."""
+    frame = random_floats("polars", rows, columns)
     with (
         tempfile.TemporaryDirectory() as folder,
         SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store,
     ):
-        return repeated(lambda: store.save_features("group", {"table": frame}), 30)
+        return repeated(lambda: store.save_features("group", {"table": frame}), times)
 
 
 def saves_of_eight_threads() -> list[float]:
@@ -166,6 +176,7 @@ WORKS: dict[str, Callable[[], list[float]]] = {
         first_small_load,
         whole_build,
         small_saves,
+        saves_of_a_small_table,
         saves_of_numbers,
         saves_of_eight_threads,
     )
