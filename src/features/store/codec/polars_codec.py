@@ -173,8 +173,8 @@ def _lazy_stream(frame: pl.LazyFrame, table: str) -> Stream:
 def _sink(frame: pl.LazyFrame, table: str, group_rows: int | None, sink: StagedSink, compression: Compression) -> int:
     try:
         with sink.file() as file:  # through Python's write, polars would be slower, and gather what waits for it
-            kind = _COMPRESSIONS.get(compression, compression)
-            frame.sink_parquet(file, compression=kind, row_group_size=group_rows)
+            name = _COMPRESSIONS.get(compression, compression)
+            frame.sink_parquet(file, compression=name, row_group_size=group_rows)
     except pl.exceptions.PanicException as panic:
         raise _panicked(table, panic) from panic
     except pl.exceptions.PolarsError as error:
