@@ -60,6 +60,20 @@ def test_a_store_of_one_library_never_loads_the_other(library: str) -> None:
     assert other == "pandas" or other not in loaded
 
 
+@pytest.mark.skipif("polars" not in INSTALLED, reason="polars is not installed")
+def test_numbers_are_saved_from_polars_and_loaded_without_pandas() -> None:
+    loaded = modules_after("""
+        import tempfile
+        import polars
+        from features import FeatureStoreConfig, SimpleFeatureStore
+        with tempfile.TemporaryDirectory() as folder:
+            with SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars")) as store:
+                store.save_features("movies", {"t": polars.DataFrame({"a": [1.5, None], "b": [1, 2]})})
+                assert len(store.get_features(None, "movies")["t"]) == 2
+    """)
+    assert "pandas" not in loaded  # half a second in somebody's first save, were pyarrow asked in another way
+
+
 @pytest.mark.parametrize("library", DATAFRAME_LIBRARIES)
 def test_all_of_the_library_on_one_engine_never_needs_the_other(library: str) -> None:
     (other,) = {"pandas", "polars"} - {library}

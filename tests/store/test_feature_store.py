@@ -537,7 +537,7 @@ def test_a_close_while_others_are_at_work_leaves_nothing_open(store: SimpleFeatu
                 task()
             closed += store._closed
             if store._closed:
-                assert store._catalog._database._pool.checkedin() == 0
+                assert not store._catalog._database._idle
                 assert len(store.cache) == 0
                 for again in (lambda: store._catalog.snapshot("g"), lambda: store._catalog.versions("g")):
                     with pytest.raises(StoreClosedError):
@@ -702,7 +702,7 @@ def test_a_store_whose_folder_is_another_one_now_changes_nothing(
     with SimpleFeatureStore(config) as store:
         store.save_features("g", {"t": table(1.0)})
         if not connected:  # its next connection would be one to the file that is there by then
-            store._catalog._database._pool.dispose()
+            store._catalog._database.let_go()
         away = tmp_path / "away"
         config.folder.rename(away)
         if becomes == "removed":

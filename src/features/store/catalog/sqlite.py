@@ -13,11 +13,9 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.pool import QueuePool
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError, UnsafeEnvironmentError
 from features.store.catalog.base import closed
@@ -34,6 +32,7 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT
 _PAUSE = (0.0002, 0.001)
 """Seconds between two attempts to get a lock: about as long as a commit of another process takes."""
 
+_IDLE_AT_MOST = 16
 _JOURNAL_AT_MOST = 1 << 20
 """Bytes of the journal that stay when a commit is done: that of a large collection is cut back."""
 
@@ -71,7 +70,9 @@ class Connection(sqlite3.Connection):
 
 
 class Database:
-    """One SQLite file and a pool of connections to it, in autocommit: transactions are opened and ended by name.
+    """One SQLite file and connections to it, kept for the next user.
+
+    They are in autocommit: transactions are opened and ended by name.
 
     Args:
         path: of the file; made when the first transaction writes.
@@ -86,12 +87,8 @@ class Database:
         self._file: tuple[int, int] | None = None
         """Device and number of the file that the first connection opened."""
         self._closed = False
-        self._pool = QueuePool(
-            self.connect,  # type: ignore[arg-type]  # a sqlite3 connection is all of DBAPI that the pool uses
-            pool_size=16,
-            max_overflow=-1,
-            reset_on_return=None,  # no transaction is ever left open: see ``reading`` and ``writing``
-        )
+        self._idle: list[sqlite3.Connection] = []
+        """Connections that nobody uses just now. Threads share the list as it is: to add and to take are one step."""
 
     def require_files(self) -> None:
         """See that the database, and what SQLite keeps beside it, are files or not there: it would wait for a pipe.
@@ -109,7 +106,7 @@ class Database:
                     )
 
     def connect(self) -> sqlite3.Connection:
-        """A connection of its own, outside the pool, with everything set that durability needs."""
+        """A new connection, which its caller closes, with everything set that durability needs."""
         FORKS.require_whole(self.path)
         if self._file is not None:  # SQLite would begin a new one where there is none
             self._require_in_place()
@@ -154,16 +151,19 @@ class Database:
         if self._closed:
             raise closed()
         with self.told():
-            pooled = self._pool.connect()
-            connection: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self.connect()
             try:
                 yield connection
             finally:
-                if connection.in_transaction:  # it could not even be rolled back: closing it does
-                    pooled.invalidate()
-                pooled.close()
-                if self._closed:  # meanwhile: the pool may have kept it
-                    self._pool.dispose()
+                if connection.in_transaction or len(self._idle) >= _IDLE_AT_MOST:  # it could not even be rolled back
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+                if self._closed:  # meanwhile
+                    self.let_go()
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -203,11 +203,13 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use, and those that are when they are returned."""
         self._closed = True
-        self._pool.dispose()
+        self.let_go()
 
     def let_go(self) -> None:
-        """Close every connection until one is next needed."""
-        self._pool.dispose()
+        """Close every connection that is not in use; the next one to be needed is opened anew."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _require_in_place(self) -> None:
         """See that ``path`` still is the file that connections have: what others would never find is not written.

@@ -23,7 +23,7 @@ from threading import Event
 import xxhash
 
 from features.errors import CorruptFileError, NotFoundError
-from features.store.storage.base import StagedFile, Storage, TakenAwayError
+from features.store.storage.base import StagedFile, Storage, TakenAwayError, digest_of
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
@@ -35,6 +35,9 @@ _NAME = re.compile(rf"({_ID.pattern})\.parquet")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _HELD_AT_MOST = 256
 """Files that one storage holds locked. Beyond it a staged file is safe all the same: see ``LocalStorage``."""
+
+_READ_AT_ONCE = 1 << 18
+"""Bytes of a file up to which to read it takes less time than to map it."""
 
 _MAPPED_AT_ONCE = 16 << 20
 """Bytes of a file that are hashed at a time. All of them mapped would count as memory of the process."""
@@ -259,6 +262,8 @@ class LocalStorage(Storage):
 
 def _digest(handle: int) -> tuple[int, bytes]:
     size = os.fstat(handle).st_size
+    if size <= _READ_AT_ONCE:
+        return size, digest_of(os.pread(handle, size, 0))
     digest = xxhash.xxh3_128()
     for start in range(0, size, _MAPPED_AT_ONCE):
         length = min(_MAPPED_AT_ONCE, size - start)
