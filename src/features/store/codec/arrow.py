@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.base import Compression, unreadable
-from features.store.codec.footers import Check, Source, open_parquet
+from features.store.codec.footers import Check, ParquetFile, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS
 
 DTYPES = b"features.pandas"
@@ -117,18 +117,19 @@ def read_parquet(
             raise unreadable(f"pyarrow {pa.__version__}", error) from error
 
 
-def read_from(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table in an open file."""
+def read_from(file: ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in an open file, or some of its columns in the order asked for."""
+    schema = file.schema_arrow
+    types = schema.types if columns is None else [schema.field(name).type for name in columns]
+    fixed = all(map(is_fixed, types))
     if file.num_row_groups == 0:  # which old releases cannot read
-        table = file.schema_arrow.empty_table()
+        table = schema.empty_table()
     else:
-        schema = file.schema_arrow
-        wanted = schema.names if columns is None else list(columns)
-        easy = _NUMBERS_ARE_EASIER if all(is_fixed(schema.field(name).type) for name in wanted) else 1
-        threads = worth_threads(file.metadata.num_rows, len(wanted), easy)
-        table = file.read(None if columns is None else wanted, use_threads=threads)
-    # A dot in a name is read as a path into a struct, so more columns than those asked for may have come.
-    return _named(table if columns is None else table.select(list(columns)), file.metadata.metadata)
+        threads = worth_threads(file.metadata.num_rows, len(types), _NUMBERS_ARE_EASIER if fixed else 1)
+        table = file.read(None if columns is None else list(columns), use_threads=threads)
+    if columns is not None:  # a dot in a name is read as a path into a struct, so others may have come, too
+        table = table.select(list(columns))
+    return table if fixed else _named(table, file.metadata.metadata)
 
 
 def worth_threads(rows: int, columns: int, easy: int = 1) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.store.codec.arrow import DTYPES, SCHEMA, read_from, write_to
 from features.store.codec.base import refused
+from features.store.codec.footers import open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 _METADATA_AT_MOST = 16 << 20
@@ -151,7 +151,8 @@ def _try(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
 def _round_trip(table: pa.Table) -> pa.Table:
     sink = pa.BufferOutputStream()
     write_to(sink, table, "none")
-    return read_from(pq.ParquetFile(pa.BufferReader(sink.getvalue())))
+    with open_parquet(sink.getvalue().to_pybytes()) as file:
+        return read_from(file)
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,7 +17,17 @@ from features.store.versions import TableFile
 Source: TypeAlias = Path | bytes
 """A file by its path, or all that it holds."""
 
-Check: TypeAlias = Callable[[pq.ParquetFile], None]
+
+class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
+    """An open file that makes its Arrow schema once. pyarrow's own makes it each time that it is asked for."""
+
+    @cached_property
+    def schema_arrow(self) -> pa.Schema:
+        """The schema of what ``read`` returns."""
+        return super().schema_arrow
+
+
+Check: TypeAlias = Callable[[ParquetFile], None]
 """Looks at an open file's footer, before anything else of the file is read, and raises ``DisagreementError``."""
 
 
@@ -34,17 +45,17 @@ class DisagreementError(Exception):
 
 
 @contextmanager
-def open_parquet(source: Source) -> Iterator[pq.ParquetFile]:
+def open_parquet(source: Source) -> Iterator[ParquetFile]:
     """The file with its footer read.
 
     pyarrow's is the parser that is the hardest to bring down: no other gets to see a file that this one refuses.
     """
     opened = pa.BufferReader(source) if isinstance(source, bytes) else pa.memory_map(str(source))
-    with opened, pq.ParquetFile(opened) as file:
+    with opened, ParquetFile(opened) as file:
         yield file
 
 
-def check_footer(file: pq.ParquetFile, table: TableFile) -> None:
+def check_footer(file: ParquetFile, table: TableFile) -> None:
     """Compare rows and column names.
 
     Raises:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.store.codec.arrow import DTYPES, read_from, read_parquet, worth_threads, write_parquet, write_to
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
-from features.store.codec.footers import Check, Source
+from features.store.codec.footers import Check, Source, open_parquet
 from features.store.codec.pandas_dtypes import decode, encode, is_plain
 from features.store.codec.pandas_frames import apply_note, check_frame, default_names, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
@@ -117,7 +116,7 @@ def _warm_up() -> None:
     prepared = PandasCodec().prepare(pd.DataFrame({"number": [0.5], "text": ["a"]}), "warm-up")
     sink = pa.BufferOutputStream()
     write_to(sink, prepared.value, "lz4")
-    with pq.ParquetFile(pa.BufferReader(sink.getvalue())) as file:
+    with open_parquet(sink.getvalue().to_pybytes()) as file:
         Decoded(read_from(file)).frame()
 
 

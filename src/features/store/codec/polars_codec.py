@@ -245,7 +245,8 @@ def _fault(dtype: pl.DataType, _spelling: str) -> str | None:
                 return f"it would come back as {back}; cast it to a dtype that lasts"
             if frame is empty:
                 _arrow_schema(frame)
-                read_from(pq.ParquetFile(pa.BufferReader(file.getvalue())))
+                with open_parquet(file.getvalue()) as opened:
+                    read_from(opened)
     except (*_PANICS, *DATA_ERRORS, OSError) as error:
         return f"{str(error).partition(chr(10))[0]}; cast it to a dtype that every reader knows"
     return None

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 
@@ -36,7 +37,7 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _HELD_AT_MOST = 256
 """Files that one storage holds locked. Beyond it a staged file is safe all the same: see ``LocalStorage``."""
 
-_READ_AT_ONCE = 1 << 18
+_READ_AT_ONCE = 1 << 20
 """Bytes of a file up to which to read it takes less time than to map it."""
 
 _MAPPED_AT_ONCE = 16 << 20
@@ -135,13 +136,7 @@ class LocalStorage(Storage):
 
     def path(self, file: str) -> Path:
         """See ``Storage.path``."""
-        if not isinstance(file, str) or _ID.fullmatch(file) is None:
-            raise CorruptFileError(
-                f"{file!r:.80} is no id of a file, so the catalog that names it is damaged; restore a backup",
-                file=str(file),
-                reason="id",
-            )
-        return self._folder / f"{file}.parquet"
+        return _path(self._folder, file)
 
     def size(self, file: str) -> int:
         """See ``Storage.size``. A symlink is not followed, and a pipe not opened."""
@@ -154,8 +149,8 @@ class LocalStorage(Storage):
 
     def read(self, file: str, most: int) -> bytes:
         """See ``Storage.read``."""
-        with self._read(file) as handle, open(handle, "rb", closefd=False) as content:
-            return content.read(most)
+        with self._read(file) as handle:
+            return os.pread(handle, most, 0)
 
     def digest(self, file: str) -> tuple[int, bytes]:
         """See ``Storage.digest``."""
@@ -258,6 +253,18 @@ class LocalStorage(Storage):
             self._held[file] = handle
         else:
             os.close(handle)
+
+
+@lru_cache(maxsize=4096)
+def _path(folder: Path, file: str) -> Path:
+    """Remembered, as a path takes longer to make than to look up, and every file's is asked for again and again."""
+    if not isinstance(file, str) or _ID.fullmatch(file) is None:
+        raise CorruptFileError(
+            f"{file!r:.80} is no id of a file, so the catalog that names it is damaged; restore a backup",
+            file=str(file),
+            reason="id",
+        )
+    return folder / f"{file}.parquet"
 
 
 def _digest(handle: int) -> tuple[int, bytes]:
