@@ -136,6 +136,18 @@ def saves_of_one(rows: int, columns: int, times: int) -> list[float]:
         return repeated(lambda: store.save_features("group", {"table": frame}), times)
 
 
+def loads_of_three_columns() -> list[float]:
+    """Of 31, from the disk, with the file verified before."""
+    frame = random_floats("polars", 10_000, 30)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimpleFeatureStore(FeatureStoreConfig(folder, backend="polars", cache_enabled=False)) as store,
+    ):
+        store.save_features("group", {"table": frame})
+        some = frame.columns[-3:]
+        return repeated(lambda: store.get_features(["table"], "group", columns=some), 300)
+
+
 def saves_of_eight_threads() -> list[float]:
     """Twenty each, into one group."""
     threads, frame = 8, random_floats("polars", 50, 3)
@@ -178,6 +190,7 @@ WORKS: dict[str, Callable[[], list[float]]] = {
         small_saves,
         saves_of_a_small_table,
         saves_of_numbers,
+        loads_of_three_columns,
         saves_of_eight_threads,
     )
 }

@@ -87,6 +87,20 @@ FINDINGS = (
         "saves_of_a_small_table",
     ),
     Finding(
+        "A save of 50 × 4, once more",
+        "After a sync nothing is in the processor's caches, and a call takes several times as long as in a loop: those "
+        "of a pool, where a list is enough, of a mapping of two kilobytes, and of an export of numbers by the way that "
+        "texts need.",
+        "Keep idle connections in a list, and read small files and numbers the shorter way",
+        "saves_of_a_small_table",
+    ),
+    Finding(
+        "A load of 3 of 31 columns on polars",
+        "pyarrow makes a file's Arrow schema each time that it is asked for it, and we asked again and again.",
+        "Make a file's schema, the types of its columns and its path once",
+        "loads_of_three_columns",
+    ),
+    Finding(
         "160 saves by eight threads",
         "Each waited for the database's lock and then paid a sync of its own; what waits at the same time is now one "
         "transaction.",
