@@ -75,7 +75,7 @@ class TestPolarsCodecOfBytes(TestPolarsCodec):
 def test_small_and_larger_tables_are_the_same_to_other_libraries(
     tmp_path_factory: pytest.TempPathFactory, frame: Any, compression: Compression
 ) -> None:
-    frame = frame.select(name for name, dtype in frame.schema.items() if not dtype.is_nested())
+    frame = pl.DataFrame([column for column in frame if not column.dtype.is_nested()])  # by name, "*" would be all
     assume(frame.width)
     seen = []
     for codec in (PolarsCodec(), OfLarger()):
