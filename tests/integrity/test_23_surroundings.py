@@ -239,6 +239,24 @@ def test_a_full_disk_keeps_what_was_saved_and_takes_more_once_there_is_room(smal
         assert (report.ok, report.orphans) == (True, ())
 
 
+def test_a_backup_to_a_full_disk_names_the_disk_that_is_full(small_disk: Path, tmp_path: Path) -> None:
+    room, refused = 10_000, 0
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        store.save_features("g", {"t": table(1.0)})
+        while room < 300_000:
+            (small_disk / "other").write_bytes(bytes(400_000 - room))
+            try:
+                store.backup(small_disk / "copy")
+                break
+            except StorageError as error:
+                assert str(small_disk) in str(error)
+                assert str(tmp_path / "store") not in str(error)
+            assert [path.name for path in small_disk.iterdir()] == ["other"]
+            room, refused = room + 10_000, refused + 1
+    assert refused > 5
+    assert (small_disk / "copy").exists()
+
+
 def test_a_fork_leaves_the_parents_store_alone(tmp_path: Path) -> None:
     program = """
         import os, sys

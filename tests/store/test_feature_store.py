@@ -807,6 +807,52 @@ def test_a_backup_that_is_interrupted_leaves_nothing(store: SimpleFeatureStore, 
         assert copy.check(deep=True).ok
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_of_two_backups_to_one_folder_one_is_refused_and_the_other_whole(
+    store: SimpleFeatureStore, tmp_path: Path, same: bool
+) -> None:
+    store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    with SimpleFeatureStore(replace(store.config, base_path=tmp_path / "other")) as other:
+        other.save_features("g", {"a": table(3.0)})
+        gate = threading.Barrier(2)
+
+        def back_up(source: SimpleFeatureStore, target: Path) -> str:
+            gate.wait()
+            try:
+                source.backup(target)
+            except StorageError as refusal:
+                return str(refusal)
+            return ""
+
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(10):
+                target = tmp_path / f"copy_{number}"
+                told = list(pool.map(back_up, (store, store if same else other), [target] * 2))
+                assert sorted(told) == ["", f"{target} is there already; name a new folder"]
+                with SimpleFeatureStore(replace(store.config, base_path=target)) as copy:
+                    found = copy.check(deep=True)
+                    assert found.ok
+                    assert found.files == (1 if told[0] and not same else 2)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "catalog.sqlite3"])
+def test_a_backup_takes_nothing_away_that_came_into_its_folder_meanwhile(
+    store: SimpleFeatureStore, tmp_path: Path, name: str
+) -> None:
+    store.save_features("g", {"t": table(1.0)})
+
+    def come(label: str) -> None:
+        (tmp_path / "copy" / name).write_text("somebody else's")
+        if name == "notes.txt":
+            raise OSError(errno.EIO, "Input/output error")
+
+    store._catalog.point = come
+    with pytest.raises(OSError, match="Input/output" if name == "notes.txt" else "is there already"):
+        store.backup(tmp_path / "copy")
+    store._catalog.point = nothing
+    assert files_under(tmp_path / "copy") == {str(tmp_path / "copy" / name): b"somebody else's"}
+
+
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize("nth", range(0, 40, 3))
 def test_a_backup_that_fails_leaves_the_folders_as_they_were(

@@ -18,12 +18,12 @@ from features.store import arguments
 from features.store.cache import FeatureCache
 from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
-from features.store.drivers import catalog_path, codec_for, open_catalog, open_storage
+from features.store.drivers import catalog_path, codec_for, files_folder, open_catalog, open_storage
 from features.store.loading import Columns, Read, home, load, names_in
 from features.store.names import check_name
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
-from features.store.storage.folders import clear_folder, make_folder, missing_folders
+from features.store.storage.folders import claim_folder, clear_away, make_folder, missing_folders
 from features.store.storage.refusal import told
 from features.store.upkeep import check, collect, copy
 from features.store.versions import (
@@ -377,11 +377,14 @@ class SimpleFeatureStore(Generic[FrameT]):
                 reason = f"is inside the store that it would copy; name a folder outside {self.config.folder}"
                 raise StorageError(f"{target.folder} {reason}", path=str(target.folder))
             missing = missing_folders(target.folder)
+        mine: list[Path] = []
         try:
             make_folder(target.folder)
+            claim_folder(files_folder(target))  # of two backups to one folder, only one goes on
+            mine.append(files_folder(target))
             copy(self._catalog, self._storage, catalog_path(target), open_storage(target), self._waiting)
         except BaseException:
-            clear_folder(target.folder, missing)
+            clear_away(mine, missing)
             raise
 
     def close(self) -> None:

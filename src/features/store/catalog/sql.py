@@ -23,12 +23,16 @@ from features.store.catalog.sqlite import Database
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
 from features.store.forks import FORKS
+from features.store.storage.folders import put_in_place
 from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
 
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
+
+_OF_THE_COPY = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+"""What goes wrong where a copy is written, rather than where it is copied from."""
 
 
 class SqlCatalog(Catalog):
@@ -152,23 +156,30 @@ class SqlCatalog(Catalog):
     def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """See ``Catalog.backup``: by SQLite's own means, since any other access to its file drops its locks."""
         with told("write", target.parent), TemporaryDirectory(dir=target.parent) as scratch:
-            moment = Path(scratch) / target.name
-            self._copy_to(moment)
+            moment, whole = Path(scratch) / "moment", Path(scratch) / "whole"
+            self._copy_to(moment, target)
             copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)
             try:
                 bring(list(copy.files()))
-                copy._copy_to(target)
+                copy._copy_to(whole, target)
+                put_in_place(whole, target)
             finally:
                 copy.close()
 
-    def _copy_to(self, target: Path) -> None:
+    def _copy_to(self, path: Path, place: Path) -> None:
+        """Copy the database to ``path``; errors of the copy are told of ``place``, which it is for."""
         with self._database.told():
-            copy = sqlite3.connect(target)
+            copy = sqlite3.connect(path)
             try:
                 copy.execute("PRAGMA journal_mode=TRUNCATE")  # one that is deleted may be back after a power cut
                 with self._reading() as connection:
                     _NUMBER.run(connection)  # waits for its lock as any read does; ``backup`` would wait without end
-                    connection.backup(copy)
+                    try:
+                        connection.backup(copy)
+                    except sqlite3.OperationalError as error:
+                        if getattr(error, "sqlite_errorcode", 0) not in _OF_THE_COPY:
+                            raise
+                        raise Database(place, timeout=self._database.timeout).translated(error) from error
             finally:
                 copy.close()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from features.errors import StorageError
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.refusal import told
 
@@ -30,17 +32,57 @@ def missing_folders(folder: Path) -> list[Path]:
     return [step for step in (folder, *folder.parents) if not step.exists()]
 
 
-def clear_folder(folder: Path, made: Iterable[Path]) -> None:
-    """Remove what is in ``folder``, and the folders ``made`` for it, as far as the system and others let us."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+def claim_folder(folder: Path, disk: Disk = SYSTEM) -> None:
+    """Create one folder, durably, as the only one to do so.
+
+    Raises:
+        StorageError: it is there already, or the disk refused.
+    """
+    with told("create", folder):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            raise _there_already(folder.parent) from None
+        try:
+            disk.sync_folder(folder.parent)
+        except BaseException:
+            folder.rmdir()
+            raise
+
+
+def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
+    """Give ``file`` the name ``target``, durably, and all at once for whoever looks there.
+
+    Raises:
+        StorageError: something has that name, or the disk refused.
+    """
+    with told("write", target):
+        try:
+            os.link(file, target)  # a rename would put it over what has come there meanwhile
+        except FileExistsError:
+            raise _there_already(target.parent) from None
+        except OSError:  # a file system without links
+            if target.exists():
+                raise _there_already(target.parent) from None
+            file.rename(target)
+        try:
+            disk.sync_folder(target.parent)
+        except BaseException:
+            target.unlink()
+            raise
+
+
+def clear_away(filled: Iterable[Path], made: Iterable[Path]) -> None:
+    """Remove folders with all that is in them, and those ``made`` around them, as far as nobody else uses these."""
+    for folder in filled:
+        shutil.rmtree(folder, ignore_errors=True)
     for step in made:
         with suppress(OSError):
             step.rmdir()
+
+
+def _there_already(folder: Path) -> StorageError:
+    return StorageError(f"{folder} is there already; name a new folder", path=str(folder))
 
 
 def settle_folder(folder: Path, disk: Disk = SYSTEM) -> None:
