@@ -134,9 +134,21 @@ def test_a_dataset_is_neither_pickled_nor_copied(tmp_path: Path, of: Any) -> Non
         assert read(scan.filter(pc.field("id") > 0)) == TABLE
 
 
-def test_a_type_that_polars_lacks_is_told_with_the_table_before_the_scan_is_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.decimal256(50, 0),
+        pa.list_(pa.decimal256(50, 0)),
+        pa.list_(pa.decimal256(30, 2)),  # which polars reads, and panics at when asked for its size
+        pa.struct([("deep", pa.list_(pa.decimal256(30, 2)))]),
+    ],
+    ids=str,
+)
+def test_a_type_that_polars_lacks_is_told_with_the_table_before_the_scan_is_run(
+    tmp_path: Path, kind: pa.DataType
+) -> None:
     pytest.importorskip("polars")
-    table = pa.table({"wide": pa.array([1], pa.decimal256(50, 0))})
+    table = pa.table({"wide": pa.array([None], kind)})
     with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="polars")) as store:
         store.save_features("g", {"t": table})
         for get in (store.scan_features, store.get_features):

@@ -95,6 +95,8 @@ def _rare() -> list[Case]:
     return [
         *(Case(name, _lazily(dtype, values), outcome) for name, dtype, values, outcome in rare if hasattr(pl, name)),
         _case(pl.List(pl.Int128), [[1]], "refused"),
+        _case(pl.Enum(["Object", "b"]), ["b", None], what="Enum of the name of a type"),
+        _case(pl.Enum(["a", "n\0l"]), ["n\0l", None], None, "Enum of a text with NUL"),
         _case(pl.Object, [object()], "refused"),
         _case(pl.Object, [], "refused", "Object without rows"),
     ]
@@ -113,6 +115,7 @@ def _frames() -> list[Case]:
             "names with dots, spaces, quotes",
             lambda: pl.DataFrame({"": [1], "a.b": [2], "a": [{"b": 3}], ' "é\n': [4]}),
         ),
+        Case("names like those of types", lambda: pl.DataFrame({"Object": [{"ObjectId": "x"}]})),
         Case("a NUL in a name", lambda: pl.DataFrame({"a\0b": [1]}), "refused"),
         Case("a NUL in the name of a struct's field", lambda: pl.DataFrame({"a": [{"b\0": 1}]}), "refused"),
         Case("a subclass of DataFrame", lambda: _Subclass({"a": [1]}), "refused"),

@@ -102,6 +102,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
             texts = sum(not is_fixed(field.type) for field in fields)
             if file.metadata.num_rows * texts <= self.read_small and _are_read_alike(fields):
                 return _from_arrow(read_from(file, columns))
+            _require_readable(fields)
         try:
             with _system_errors():
                 if columns is not None and any(map(_is_pattern, columns)):
@@ -113,6 +114,8 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def scan(self, path: Path, columns: Sequence[str] | None) -> pl.LazyFrame:
         """See ``Codec.scan``. The ``LazyFrame`` cannot be pickled, as its handle cannot."""
+        with open_parquet(path) as opened:
+            _require_readable(list(opened.schema_arrow))
         try:
             with _system_errors(), path.open("rb") as file:  # polars keeps a handle of its own
                 lazy = pl.scan_parquet(file, glob=False, hive_partitioning=False)
@@ -194,6 +197,13 @@ def _are_read_alike(fields: Sequence[pa.Field]) -> bool:
     return all(field.type in _READ_ALIKE and field.metadata is None for field in fields)
 
 
+def _require_readable(fields: Sequence[pa.Field]) -> None:
+    """Refuse what polars reads and then panics at: when it is asked for its size, or given to another library."""
+    for field in fields:
+        if "decimal256" in str(field.type) and not pa.types.is_decimal(field.type):
+            raise unreadable(f"polars {pl.__version__}", TypeError(f"column {field.name!r} is of {field.type}"))
+
+
 def _from_arrow(table: pa.Table) -> pl.DataFrame:
     """The table as a frame, without what else its file notes of it: polars panics at a note that is no text."""
     table.validate(full=True)  # polars believes what it is handed, and a text that is none would take it down
@@ -220,13 +230,24 @@ def _taken_for_patterns(columns: Sequence[str]) -> UnsupportedDataError:
 
 def _check(dtype: pl.DataType) -> None:
     """Refuse a dtype, none of the plain ones, that does not come back as itself or that others could not read."""
-    if "Object" in repr(dtype):  # at whatever depth; writing one could take the interpreter down
-        raise Refusal("Python objects have no Parquet type; convert them to text or numbers")
-    if "\\x00" in repr(dtype):
-        raise Refusal("a name in it holds a NUL, which Arrow takes for its end; rename it")
+    for part in _parts(dtype):
+        if part.base_type() is pl.Object:  # writing one could take the interpreter down
+            raise Refusal("Python objects have no Parquet type; convert them to text or numbers")
+        if isinstance(part, pl.Struct) and any("\0" in field.name for field in part.fields):
+            raise Refusal("a name in it holds a NUL, which Arrow takes for its end; rename it")
     reason = _fault(dtype, repr(dtype))
     if reason is not None:
         raise Refusal(reason)
+
+
+def _parts(dtype: Any) -> Iterator[Any]:
+    """The dtype and, at whatever depth, all that it is made of."""
+    yield dtype
+    within = [field.dtype for field in getattr(dtype, "fields", ())]
+    within += [getattr(dtype, name) for name in ("inner", "key", "value") if hasattr(dtype, name)]
+    within += [dtype.ext_storage()] if hasattr(dtype, "ext_storage") else []  # a type of others' making
+    for part in within:
+        yield from _parts(part)
 
 
 @lru_cache(maxsize=1024)
