@@ -165,6 +165,30 @@ def test_artifacts_are_json_and_come_back_equal(store: SimpleFeatureStore) -> No
     assert len(store.versions("g")) == 1
 
 
+def test_artifacts_that_only_a_shallow_call_could_read_are_refused(store: SimpleFeatureStore) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(199):
+        deep = {"within": deep}
+    store.save_features("g", {"t": table(1.0)}, artifacts=deep)
+    assert store.get_artifacts("g") == deep
+    with pytest.raises(UnsupportedDataError, match="nested more than 200 deep"):
+        store.save_features("g", {"t": table(1.0)}, artifacts={"within": deep})
+    assert store.get_artifacts("g") == deep
+
+
+def test_one_save_of_many_tables_needs_few_open_files(tmp_path: Path) -> None:
+    program = f"""
+        import resource
+        import pyarrow as pa
+        from features import FeatureStoreConfig, SimpleFeatureStore
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        with SimpleFeatureStore(FeatureStoreConfig({str(tmp_path)!r}, backend="pyarrow")) as store:
+            store.save_features("g", {{f"t{{number}}": pa.table({{"a": [number]}}) for number in range(100)}})
+            assert len(store.get_features(None, "g")) == 100
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=120)
+
+
 def test_info_tells_of_one_table(store: SimpleFeatureStore) -> None:
     paths = store.save_features("g", {"t": table(1.0, 2.0)})
     info = store.get_feature_info("t", "g")

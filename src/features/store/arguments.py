@@ -22,6 +22,8 @@ from features.store.versions import Change, Snapshot, TableFile
 
 _codec = cache(codec_for)
 _LARGEST = 2**62 - 1
+_DEEPEST = 200
+"""Levels of artifacts. Python reads many more, but fewer the deeper the call that asks for them."""
 
 
 def prepare(features: Mapping[str, Frame]) -> dict[str, Storable]:
@@ -223,6 +225,8 @@ def _json(artifacts: Mapping[str, Any]) -> str:
         reason = "they would come back changed"
     except (TypeError, ValueError, RecursionError) as error:
         same, reason = False, str(error)
+    if same and _levels(artifacts) > _DEEPEST:
+        same, reason = False, f"they are nested more than {_DEEPEST} deep"
     if not same:
         raise UnsupportedDataError(
             f"artifacts must be a dict of JSON values with text keys: {reason}",
@@ -231,6 +235,15 @@ def _json(artifacts: Mapping[str, Any]) -> str:
             dtype=type(artifacts).__name__,
         )
     return text
+
+
+def _levels(value: Any) -> int:
+    """How deep dicts, lists and tuples are nested in one another."""
+    levels, layer = 0, [value]
+    while layer := [each for each in layer if isinstance(each, (dict, list, tuple))]:
+        layer = [inner for each in layer for inner in (each.values() if isinstance(each, dict) else each)]
+        levels += 1
+    return levels
 
 
 def _require_text(field: str, value: str | None) -> None:

@@ -127,7 +127,7 @@ class SimpleFeatureStore(Generic[FrameT]):
                 A reader is used up by a save, also by one that fails; one read elsewhere before has no rows left.
             expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
             message: kept with the version.
-            artifacts: JSON values kept with the version; None carries the previous version's over.
+            artifacts: JSON values kept with the version, 200 deep at most; None carries the last version's over.
             write_id: at most one version is made for it, as long as that version is kept, so that a save can be
                 repeated safely. Random if None.
 

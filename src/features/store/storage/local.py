@@ -11,6 +11,7 @@ import fcntl
 import mmap
 import os
 import re
+import resource
 import secrets
 import shutil
 import stat
@@ -35,7 +36,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(rf"({_ID.pattern})\.parquet")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _HELD_AT_MOST = 256
-"""Files that one storage holds locked. Beyond it a staged file is safe all the same: see ``LocalStorage``."""
+"""Files that one storage holds locked, and no more than a quarter of what the process may have open. Beyond it a
+staged file is safe all the same: see ``LocalStorage``."""
 
 _READ_AT_ONCE = 1 << 20
 """Bytes of a file up to which to read it takes less time than to map it."""
@@ -249,7 +251,9 @@ class LocalStorage(Storage):
             self._disk.sync(handle)
 
     def _hold(self, file: str, handle: int) -> None:
-        if len(self._held) < _HELD_AT_MOST:
+        open_at_most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        a_quarter = _HELD_AT_MOST if open_at_most == resource.RLIM_INFINITY else open_at_most // 4
+        if len(self._held) < min(_HELD_AT_MOST, a_quarter):
             self._held[file] = handle
         else:
             os.close(handle)
