@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,6 +17,10 @@ from features.store.codec.refusal import DATA_ERRORS
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
+    import pyarrow.fs
+
+_NO_COPIES = "a scan holds an open file and cannot be pickled or copied; call scan_features where it is needed"
+_NO_PATH = "a scan holds an open file, which has no path; read it from the dataset"
 
 
 def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
@@ -39,7 +44,7 @@ def scan_parquet(path: Path, columns: Sequence[str] | None) -> ds.Dataset:
         if "map<" in str(field.type) and str(field.type) != str(written.field(field.name).type):
             raise _inexact(field)
     schema = pa.schema(fields, without_note(found.metadata))
-    return _dataset_class()([fragment], schema=schema, format=form)
+    return _dataset_class()([fragment], schema=schema, format=form, filesystem=_no_files())
 
 
 @cache
@@ -48,18 +53,43 @@ def _dataset_class() -> type[ds.FileSystemDataset]:
     import pyarrow.dataset as ds
 
     class FileDataset(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no types
-        """The dataset of an open file, which has no path that another process could open. Without these two, asking
-        for one ends the interpreter."""
-
-        @property
-        def filesystem(self) -> None:
-            return None
+        """The dataset of an open file, which has no path that another process could open."""
 
         def __reduce__(self) -> NoReturn:
-            message = "a scan holds an open file and cannot be pickled or copied; call scan_features where it is needed"
-            raise TypeError(message)
+            raise TypeError(_NO_COPIES)
 
     return FileDataset
+
+
+@cache
+def _no_files() -> pyarrow.fs.PyFileSystem:
+    """The filesystem of every scan, which has no files.
+
+    What pyarrow derives from a dataset (a union, one with another schema) is of its own classes, and these end the
+    interpreter when they are pickled or asked for their filesystem where there is none. Nothing is read through this
+    one: the fragment holds the file. If it were opened here, the threads of Arrow would need the GIL for that, and wait
+    forever where who takes the batches holds it.
+    """
+    from pyarrow.fs import FileSystemHandler, PyFileSystem
+
+    class NoFiles(FileSystemHandler):  # type: ignore[misc]  # pyarrow has no types
+        """Refuses all that is asked of it."""
+
+        def __reduce__(self) -> NoReturn:
+            raise TypeError(_NO_COPIES)
+
+        def get_type_name(self) -> str:
+            return "open file"
+
+        def _refuse(self, *_: object) -> NoReturn:
+            raise UnsupportedOperation(_NO_PATH)
+
+        get_file_info = get_file_info_selector = normalize_path = _refuse
+        open_input_stream = open_input_file = open_output_stream = open_append_stream = _refuse
+        create_dir = delete_dir = delete_dir_contents = delete_root_dir_contents = _refuse
+        delete_file = move = copy_file = _refuse
+
+    return PyFileSystem(NoFiles())
 
 
 def _inexact(field: pa.Field) -> UnsupportedDataError:
