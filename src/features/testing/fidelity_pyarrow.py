@@ -18,7 +18,7 @@ _DAY = dt.datetime(2024, 2, 29, 23, 59, 59, 999000)  # noqa: DTZ001  # Arrow has
 
 def cases() -> list[Case]:
     """All of them."""
-    return [*_flat(), *_nested(), *_dictionaries(), *_extensions(), *_tables()]
+    return [*_flat(), *_nested(), *_dictionaries(), *_extensions(), *_described(), *_tables()]
 
 
 def _flat() -> list[Case]:
@@ -103,6 +103,26 @@ def _extensions() -> list[Case]:
     ]
 
 
+def _described() -> list[Case]:
+    named, number = "ARROW:extension:name", "PARQUET:field_id"
+    twice = pa.KeyValueMetadata([("unit", "m"), ("unit", "km")])
+    json, bytes_ = pa.field("a", pa.string(), metadata={named: "arrow.json"}), {b"k": b"\xff"}
+    return [
+        # Releases differ in what they know by name.
+        _field(json, "metadata of a field that name an extension type", None),
+        _field(pa.field("a", pa.list_(json)), "metadata inside a list that name an extension type", None),
+        _field(json.with_metadata({named: "an unknown one"}), "metadata of a field that name an unknown type"),
+        _field(json.with_metadata({number: "7"}), "metadata of a field that number it"),
+        _field(json.with_metadata({number: "007"}), "metadata of a field that number it otherwise", "refused"),
+        _field(json.with_metadata(twice), "metadata of a field with a key twice"),
+        _field(json.with_metadata(bytes_), "metadata of a field that are not UTF-8", "refused"),
+        _inside(json.with_metadata({number: "7"}), "metadata inside a struct that number a field"),
+        _inside(json.with_metadata({number: "007"}), "metadata inside a struct that number it otherwise", "refused"),
+        _inside(json.with_metadata(bytes_), "metadata inside a struct that are not UTF-8", "refused"),
+        Case("schema metadata with a key twice", lambda: _field_table(pa.field("a", pa.string()), twice), "refused"),
+    ]
+
+
 def _tables() -> list[Case]:
     one = pa.table({"a": [1]})
     required = pa.schema([pa.field("a", pa.int64(), nullable=False, metadata={"unit": "m"})])
@@ -154,6 +174,18 @@ def _table(kind: pa.DataType, values: Sequence[Any]) -> pa.Table:
 
 def _nulls(kind: pa.DataType, count: int = 2) -> pa.Table:
     return pa.table({"column": pa.nulls(count, kind)})
+
+
+def _field(field: pa.Field, what: str, outcome: Outcome | None = "exact") -> Case:
+    return Case(what, lambda: _field_table(field), outcome)
+
+
+def _inside(field: pa.Field, what: str, outcome: Outcome | None = "exact") -> Case:
+    return _field(pa.field("a", pa.struct([field])), what, outcome)
+
+
+def _field_table(field: pa.Field, metadata: pa.KeyValueMetadata | None = None) -> pa.Table:
+    return pa.table([pa.nulls(2, field.type)], schema=pa.schema([field], metadata))
 
 
 def _made(kind: Callable[[], pa.DataType]) -> pa.Table:

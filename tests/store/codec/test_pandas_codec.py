@@ -137,3 +137,10 @@ def test_metadata_under_a_key_of_pandas_is_left_alone(tmp_path: Path) -> None:
     with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pandas")) as store:
         store.save_features("g", {"t": table})
         assert store.get_features(["t"], "g")["t"]["a"].tolist() == [1]
+
+
+def test_a_type_that_the_metadata_inside_it_would_change_is_refused() -> None:
+    inner = pa.field("item", pa.int8(), metadata={"ARROW:extension:name": "arrow.bool8"})
+    column = pd.Series([[1]], dtype=pd.ArrowDtype(pa.list_(inner)))
+    with pytest.raises(UnsupportedDataError, match=r"'a'.* inner field 'item'.*arrow\.bool8"):
+        PandasCodec().prepare(pd.DataFrame({"a": column}), "table")

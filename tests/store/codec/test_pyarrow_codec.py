@@ -45,3 +45,49 @@ def test_metadata_that_no_reader_would_take_is_refused(field: str | None) -> Non
     schema = pa.schema([pa.field("a", pa.int64(), metadata=large if field else None)], None if field else large)
     with pytest.raises(UnsupportedDataError, match="17 MB of metadata"):
         PyarrowCodec().prepare(pa.table({"a": [1]}).cast(schema), "table")
+
+
+BOOL8 = {"ARROW:extension:name": "arrow.bool8", "ARROW:extension:metadata": ""}
+UUID = {"ARROW:extension:name": "arrow.uuid"}
+NUMBERED = {"PARQUET:field_id": "007"}
+
+
+@pytest.mark.parametrize("form", [pa.Schema.empty_table, lambda schema: schema.empty_table().to_reader()])
+@pytest.mark.parametrize(
+    ("kind", "metadata", "reason"),
+    [
+        (pa.int8(), BOOL8, "its field's metadata would make it extension<arrow.bool8>; cast it"),
+        (pa.binary(16), UUID, "its field's metadata would make it extension<arrow.uuid>; cast it"),
+        (pa.string(), UUID, "its field's metadata keep it from being stored (Invalid storage type"),
+        (pa.string(), NUMBERED, "its field's metadata would come back as {b'PARQUET:field_id': b'7'}; change them"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_metadata_that_would_change_a_column_are_refused_by_its_name(
+    kind: pa.DataType, metadata: dict[str, str], reason: str, inside: bool, form: Any
+) -> None:
+    field = pa.field("inner" if inside else "a", kind, metadata=metadata)
+    if inside:
+        field, reason = pa.field("a", pa.list_(field)), f"of its inner field 'inner': {reason}"
+    frame = form(pa.schema([pa.field("other", pa.int8(), metadata={"unit": "m"}), field]))
+    with pytest.raises(UnsupportedDataError) as caught:
+        PyarrowCodec().prepare(frame, "table")
+    assert (caught.value.table, caught.value.column) == ("table", "a")
+    assert reason in caught.value.message
+
+
+@pytest.mark.parametrize("first", [None, BOOL8])
+def test_types_equal_but_for_the_metadata_inside_them_are_told_apart(first: dict[str, str] | None) -> None:
+    """Whichever is seen first: pyarrow takes the one for the other."""
+    name = f"told apart {first is None}"  # types that no other test has seen
+    for metadata in (first, None if first else BOOL8):
+        frame = pa.schema([("a", pa.struct([pa.field(name, pa.int8(), metadata=metadata)]))]).empty_table()
+        with contextlib.nullcontext() if metadata is None else pytest.raises(UnsupportedDataError, match="bool8"):
+            PyarrowCodec().prepare(frame, "table")
+
+
+def test_a_key_that_the_schema_has_twice_is_refused() -> None:
+    twice = pa.KeyValueMetadata([("unit", "m"), ("unit", "km")])
+    for frame in (pa.schema([("a", pa.int8())], twice).empty_table(), pa.table({"a": [1]}, metadata=twice).to_reader()):
+        with pytest.raises(UnsupportedDataError, match="a key twice"):
+            PyarrowCodec().prepare(frame, "table")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.arrow import GROUP_ROWS, STREAM_GROUP_BYTES, options
-from features.store.codec.arrow_types import check_columns, check_metadata, check_type
+from features.store.codec.arrow_types import check_columns, check_described, check_metadata, check_type
 from features.store.codec.base import Compression, check_column_names, refused
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
@@ -47,6 +47,7 @@ def arrow_stream(frame: Any, table: str) -> Stream:
             _check_order(field.type)
         except Refusal as refusal:
             raise refused(table, field.name, field.type, str(refusal)) from refusal
+    check_described(schema, table)
     _require_unread(reader, table)
     return Stream(table, schema, partial(_write, reader, table))
 

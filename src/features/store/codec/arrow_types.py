@@ -2,10 +2,14 @@
 
 Most types are known to, some are known not to; of the rest (structs, maps, dictionaries, extension types …) the
 releases of pyarrow differ, so such a column is written to memory first, and refused where that fails.
+
+A field's metadata may change its column, too: pyarrow reads ``ARROW:extension:name`` as the type, and takes
+``PARQUET:field_id`` for a number. So fields that have any are tried as well, without values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import pyarrow as pa
@@ -57,7 +61,11 @@ def check_metadata(schema: pa.Schema, table: str) -> None:
                 f"the schema's metadata key {key!r} is used by the file itself; drop it with replace_schema_metadata"
             )
             raise refused(table, None, None, because)
-    owners = [(None, schema.metadata), *((field.name, field.metadata) for field in schema)]
+    if schema.metadata and not schema.equals(schema.with_metadata(schema.metadata), check_metadata=True):
+        because = "the schema's metadata have a key twice, of which one would be lost; use replace_schema_metadata"
+        raise refused(table, None, None, because)
+    owners = [(None, schema.metadata)]
+    owners += [(field.name, inner.metadata) for field in schema for inner in _with_inner(field)]
     size = 0
     for column, metadata in owners:
         try:
@@ -72,6 +80,22 @@ def check_metadata(schema: pa.Schema, table: str) -> None:
     if size > _METADATA_AT_MOST:
         because = f"{size >> 20} MB of metadata are more than readers of Parquet take; save them as an artifact"
         raise refused(table, None, None, because)
+
+
+def check_described(schema: pa.Schema, table: str) -> None:
+    """Refuse a column that its field's metadata would change; its type must be one that lasts.
+
+    Raises:
+        UnsupportedDataError: names the column, what would become of it, and the next step.
+    """
+    fields = [field for field in schema if field.metadata]
+    if not fields or _all_kept(fields):
+        return
+    for field in fields:
+        try:
+            _check_kept(field)
+        except Refusal as refusal:
+            raise refused(table, field.name, field.type, str(refusal)) from refusal
 
 
 def check_lasts(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
@@ -115,19 +139,78 @@ def check_type(kind: pa.DataType) -> None:
         Refusal: with what would happen, and the next step.
     """
     back = stored_as(kind)
+    if back is not None and back.equals(kind, check_metadata=True) and str(back) == str(kind):
+        return  # equality looks past the names inside maps
+    for inner in _inner(kind):  # first, since metadata inside may be the cause of either
+        _check_inner(inner)
     if back is None:
         raise Refusal(f"{kind} cannot be written to Parquet; cast the column to a type that can")
-    if back != kind or str(back) != str(kind):  # equality looks past the names inside maps
-        raise Refusal(f"{kind} would come back as {back}; cast the column to that or another type that lasts")
+    raise Refusal(f"{kind} would come back as {back}; cast the column to that or another type that lasts")
+
+
+def stored_as(kind: pa.DataType) -> pa.DataType | None:
+    """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
+    described = any(map(_is_described, _inner(kind)))
+    return _stored_as(kind, pa.schema([("column", kind)]).serialize().to_pybytes() if described else b"")
 
 
 @lru_cache(maxsize=1024)
-def stored_as(kind: pa.DataType) -> pa.DataType | None:
-    """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
+def _stored_as(kind: pa.DataType, _described: bytes) -> pa.DataType | None:
+    """``_described`` tells apart types that are equal but for the metadata inside them."""
     try:
         return _round_trip(pa.schema([("column", kind)]).empty_table()).schema.field("column").type
     except (*DATA_ERRORS, OSError):  # nothing here touches a disk: pyarrow says "OSError" of a decimal's scale
         return None
+
+
+def _inner(kind: pa.DataType) -> list[pa.Field]:
+    return [kind.field(position) for position in range(kind.num_fields)]
+
+
+def _with_inner(field: pa.Field) -> Iterator[pa.Field]:
+    yield field
+    for inner in _inner(field.type):
+        yield from _with_inner(inner)
+
+
+def _is_described(field: pa.Field) -> bool:
+    return any(inner.metadata for inner in _with_inner(field))
+
+
+def _check_inner(field: pa.Field) -> None:
+    if not _is_described(field):
+        return  # then the metadata are not the cause
+    try:
+        check_type(field.type)
+        if field.metadata:
+            _check_kept(field)
+    except Refusal as refusal:
+        raise Refusal(f"of its inner field {field.name!r}: {refusal}") from refusal
+
+
+def _all_kept(fields: list[pa.Field]) -> bool:
+    try:
+        back = _round_trip(pa.schema(fields).empty_table()).schema
+    except (*DATA_ERRORS, OSError):
+        return False
+    return all(map(_same, fields, back))
+
+
+def _check_kept(field: pa.Field) -> None:
+    drop = "drop them with field.remove_metadata()"
+    try:
+        back = _round_trip(pa.schema([field]).empty_table()).schema.field(0)
+    except (*DATA_ERRORS, OSError) as error:
+        raise Refusal(f"its field's metadata keep it from being stored ({_first_line(error)}); {drop}") from error
+    if str(back.type) != str(field.type):
+        raise Refusal(f"its field's metadata would make it {back.type}; cast it to that, or {drop}")
+    if not _same(field, back):
+        raise Refusal(f"its field's metadata would come back as {back.metadata or {}}; change them to that, or {drop}")
+
+
+def _same(field: pa.Field, back: pa.Field) -> bool:
+    """Whether they are; what was declared not null is noted elsewhere."""
+    return field.equals(back.with_nullable(field.nullable), check_metadata=True) and str(field.type) == str(back.type)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -137,7 +220,7 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _try(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
-    table = pa.table([values], schema=pa.schema([field.with_name("column")]))
+    table = pa.table([values], schema=pa.schema([field.with_name("column").remove_metadata()]))
     try:
         back = _round_trip(table)
     except (*DATA_ERRORS, OSError) as error:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from features.store.codec.arrow import DTYPES, read_parquet, without_note, write_parquet
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.arrow_streams import arrow_stream
-from features.store.codec.arrow_types import check_columns, check_metadata
+from features.store.codec.arrow_types import check_columns, check_described, check_metadata
 from features.store.codec.base import Codec, Compression, Prepared, Storable, check_column_names
 from features.store.codec.footers import Check, Source
 
@@ -30,6 +30,7 @@ class PyarrowCodec(Codec[pa.Table]):
         check_column_names(frame.column_names, table)
         check_metadata(frame.schema, table)
         check_columns(frame, table)
+        check_described(frame.schema, table)
         return Prepared(self, frame, frame.schema, frame.num_rows)
 
     def write(self, value: pa.Table, path: Path, compression: Compression) -> None:
