@@ -308,3 +308,34 @@ def test_a_child_forked_while_a_thread_begins_to_read_a_stream_saves_streams(tmp
         assert well(process)
     """
     run(program, tmp_path / "store")
+
+
+def test_a_child_forked_while_a_thread_looks_at_a_files_schema_loads(tmp_path: Path) -> None:
+    program = """
+        import pyarrow.parquet as pq
+
+        entered, leave = threading.Event(), threading.Event()
+        plain = pq.ParquetFile.schema_arrow
+
+        def slowly(file):
+            if threading.current_thread() is not threading.main_thread():
+                entered.set()
+                assert leave.wait(60)
+            return plain.fget(file)
+
+        def load():
+            with SimpleFeatureStore(config) as mine:
+                assert mine.get_features(None, "g") == one
+
+        with SimpleFeatureStore(config) as store:
+            store.save_features("g", one)
+        pq.ParquetFile.schema_arrow = property(slowly)
+        thread = threading.Thread(target=load)
+        thread.start()
+        assert entered.wait(60)
+        process = forked(load)
+        leave.set()
+        thread.join()
+        assert well(process)
+    """
+    run(program, tmp_path / "store")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,10 +20,14 @@ Source: TypeAlias = Path | bytes
 class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
     """An open file that makes its Arrow schema once. pyarrow's own makes it each time that it is asked for."""
 
-    @cached_property
+    _made: pa.Schema | None = None
+
+    @property
     def schema_arrow(self) -> pa.Schema:
-        """The schema of what ``read`` returns."""
-        return super().schema_arrow
+        """The schema of what ``read`` returns. A ``cached_property`` has a lock in Python 3.11, shared by all files."""
+        if self._made is None:
+            self._made = super().schema_arrow
+        return self._made
 
 
 Check: TypeAlias = Callable[[ParquetFile], None]
