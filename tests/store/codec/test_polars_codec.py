@@ -19,7 +19,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec, Compression  # noqa: E402
 from features.store.codec.footers import Check, Source  # noqa: E402
-from features.store.codec.polars_codec import PolarsCodec  # noqa: E402
+from features.store.codec.polars_codec import PolarsCodec, _to_arrow  # noqa: E402
 from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
 from features.testing import exact_polars, exact_pyarrow  # noqa: E402
 from features.testing.codec_contract import CodecContract, written  # noqa: E402
@@ -85,6 +85,13 @@ def test_small_and_larger_tables_are_the_same_to_other_libraries(
         assert exact_polars.differences(frame, OfBytes().read(path, None)) == []
         assert exact_polars.differences(frame, OfLarger().read(path, None)) == []
     assert exact_pyarrow.differences(*seen) == []
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_chunks_are_not_copied_into_one_to_be_written(texts: bool) -> None:
+    frame = pl.DataFrame({"number": [1.0, 2.0], "text": ["a", "b"]}).select("number", *["text"] * texts)
+    frame = pl.concat([frame] * 3, rechunk=False)
+    assert [column.num_chunks for column in _to_arrow(frame).columns] == [3] * frame.width
 
 
 def test_more_rows_than_pyarrow_puts_into_a_group_come_back(tmp_path: Path) -> None:

@@ -281,9 +281,10 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
     """The frame as other libraries will see it.
 
     Of a clone: polars locks what it converts, and keeps Python's own lock while it waits for a thread that reads it.
-    As a stream it takes less than half as long, but texts would come as views, which few other libraries know.
+    As a stream it takes less than half as long, but texts would come as views, which few other libraries know, and
+    chunks would be copied into one.
     """
-    if all(dtype.base_type() in _FIXED for dtype in frame.dtypes):
+    if frame.n_chunks() == 1 and all(dtype.base_type() in _FIXED for dtype in frame.dtypes):
         return pa.RecordBatchReader.from_stream(frame.clone()).read_all()
     return frame.clone().to_arrow(compat_level=pl.CompatLevel.oldest())
 
