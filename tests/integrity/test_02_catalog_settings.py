@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -40,6 +42,42 @@ def test_a_large_change_leaves_no_large_journal(tmp_path: Path) -> None:
     finally:
         database.close()
     assert 0 < (tmp_path / "catalog.sqlite3-journal").stat().st_size <= megabyte
+
+
+def test_connections_are_used_again_and_few_of_many_are_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.sqlite3", timeout=1)
+    with database.reading() as one:
+        pass
+    with database.reading() as again:
+        assert again is one
+    together = Barrier(40)
+
+    def read(_: int) -> None:
+        with database.reading():
+            together.wait(60)
+
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(read, range(40)))
+    assert len(database._idle) == 16
+    database.close()
+    assert not database._idle
+
+
+def test_a_connection_that_could_not_be_rolled_back_is_closed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.sqlite3", timeout=1)
+    with database.writing() as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("COMMIT")
+    with database.writing() as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+        connection.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
+        )
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+    with database.writing() as other:
+        assert other.execute("SELECT count(*) FROM t").fetchone()[0] == 0
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ _PAUSE = (0.0002, 0.001)
 """Seconds between two attempts to get a lock: about as long as a commit of another process takes."""
 
 _IDLE_AT_MOST = 16
+"""Connections kept for the next user; more are opened where more are used at once."""
+
 _JOURNAL_AT_MOST = 1 << 20
 """Bytes of the journal that stay when a commit is done: that of a large collection is cut back."""
 
@@ -151,15 +153,12 @@ class Database:
         if self._closed:
             raise closed()
         with self.told():
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self.connect()
+            connection = self._taken() or self.connect()
             try:
                 yield connection
             finally:
-                if connection.in_transaction or len(self._idle) >= _IDLE_AT_MOST:  # it could not even be rolled back
-                    connection.close()
+                if connection.in_transaction or len(self._idle) >= _IDLE_AT_MOST:
+                    connection.close()  # which ends what could not even be rolled back
                 else:
                     self._idle.append(connection)
                 if self._closed:  # meanwhile
@@ -207,9 +206,14 @@ class Database:
 
     def let_go(self) -> None:
         """Close every connection that is not in use; the next one to be needed is opened anew."""
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        while idle := self._taken():
+            idle.close()
+
+    def _taken(self) -> sqlite3.Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _require_in_place(self) -> None:
         """See that ``path`` still is the file that connections have: what others would never find is not written.

@@ -151,8 +151,8 @@ class LocalStorage(Storage):
 
     def read(self, file: str, most: int) -> bytes:
         """See ``Storage.read``."""
-        with self._read(file) as handle:
-            return os.pread(handle, most, 0)
+        with self._read(file) as handle, open(handle, "rb", closefd=False) as content:
+            return content.read(most)  # which asks the system again where it gave less
 
     def digest(self, file: str) -> tuple[int, bytes]:
         """See ``Storage.digest``."""
@@ -259,7 +259,7 @@ class LocalStorage(Storage):
             os.close(handle)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _path(folder: Path, file: str) -> Path:
     """Remembered, as a path takes longer to make than to look up, and every file's is asked for again and again."""
     if not isinstance(file, str) or _ID.fullmatch(file) is None:
@@ -273,8 +273,8 @@ def _path(folder: Path, file: str) -> Path:
 
 def _digest(handle: int) -> tuple[int, bytes]:
     size = os.fstat(handle).st_size
-    if size <= _READ_AT_ONCE:
-        return size, digest_of(os.pread(handle, size, 0))
+    if size <= _READ_AT_ONCE and len(whole := os.pread(handle, size, 0)) == size:
+        return size, digest_of(whole)
     digest = xxhash.xxh3_128()
     for start in range(0, size, _MAPPED_AT_ONCE):
         length = min(_MAPPED_AT_ONCE, size - start)
