@@ -68,8 +68,8 @@ MUTANTS = (
     Mutant(
         "take-any-id-for-a-name",
         "features.store.storage.local",
-        before="        if not isinstance(file, str) or _ID.fullmatch(file) is None:\n",
-        after="        if False:\n",
+        before="    if not isinstance(file, str) or _ID.fullmatch(file) is None:\n",
+        after="    if False:\n",
         killed_by="tests/store/test_storages.py::TestLocalStorage::test_only_ids_of_its_own_making_become_paths",
     ),
     Mutant(
