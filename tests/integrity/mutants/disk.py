@@ -135,9 +135,16 @@ MUTANTS = (
     Mutant(
         "hash-only-the-beginning-of-a-file",
         "features.store.storage.local",
+        before="        return size, digest_of(whole)\n",
+        after="        return size, digest_of(whole[:64])\n",
+        killed_by=f"{DAMAGE}::test_a_damaged_file_is_never_data[flipped]",
+    ),
+    Mutant(
+        "hash-only-the-beginnings-of-a-large-file",
+        "features.store.storage.local",
         before="            digest.update(content)\n",
         after="            digest.update(content[:64])\n",
-        killed_by=f"{DAMAGE}::test_a_damaged_file_is_never_data[flipped]",
+        killed_by="tests/store/test_storages.py::TestLocalStorage::test_a_large_file_is_digested_to_its_last_byte",
     ),
     Mutant(
         "believe-the-rows-of-tables",
