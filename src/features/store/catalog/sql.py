@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -206,10 +205,8 @@ class SqlCatalog(Catalog):
             self._watch, self._reopens = None, True
         self._database.let_go()
 
-    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+    def __del__(self) -> None:
         # Most stores are never closed by their users: their connections should not wait for the collector to do it.
-        if ending():  # modules may be gone, and connections close by themselves
-            return
         if os.getpid() == self._process:  # in a fork, a lock that another thread had would never be released
             self.close()
 
