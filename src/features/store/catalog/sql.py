@@ -19,7 +19,7 @@ from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnviro
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
 from features.store.catalog.base import Catalog, Swept, closed
 from features.store.catalog.queue import CommitQueue
-from features.store.catalog.sqlite import Database
+from features.store.catalog.sqlite import Database, primary_code
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
 from features.store.forks import FORKS
@@ -177,7 +177,7 @@ class SqlCatalog(Catalog):
                     try:
                         connection.backup(copy)
                     except sqlite3.OperationalError as error:
-                        if getattr(error, "sqlite_errorcode", 0) not in _OF_THE_COPY:
+                        if primary_code(error) not in _OF_THE_COPY:
                             raise
                         raise Database(place, timeout=self._database.timeout).translated(error) from error
             finally:

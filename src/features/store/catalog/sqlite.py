@@ -66,7 +66,7 @@ class Connection(sqlite3.Connection):
             except sqlite3.OperationalError as error:
                 now = self._waiting.now()
                 deadline = now + self._timeout if deadline is None else deadline
-                if _code(error) not in _BUSY or now >= deadline:
+                if primary_code(error) not in _BUSY or now >= deadline:
                     raise
             self._waiting.pause(random.uniform(*_PAUSE))  # noqa: S311  # not a secret: neighbours must not keep step
 
@@ -177,7 +177,7 @@ class Database:
 
     def translated(self, error: sqlite3.Error) -> FeatureStoreError:
         """The store's error for one of SQLite's, with the catalog's place and the next step."""
-        code = _code(error)
+        code = primary_code(error)
         if code in _BUSY:
             return BusyError(
                 f"the catalog {self.path} stayed locked by other writers for {self.timeout:g} s; "
@@ -237,7 +237,7 @@ class Database:
         )
 
 
-def _code(error: sqlite3.Error) -> int:
+def primary_code(error: sqlite3.Error) -> int:
     """SQLite's primary result code; 0 for errors of Python's module itself."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
