@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.errors import CorruptFileError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 
 ROWS = 200_000
@@ -70,3 +71,30 @@ def test_a_frame_of_pandas_can_be_changed_in_place(tmp_path: Path) -> None:
                 for name in own.columns[:-1]:
                     own.loc[5, name] = 7
                     assert own.loc[5, name] == 7
+
+
+@pytest.mark.parametrize("verify", ["once", "never"])
+def test_some_footers_are_kept_of_files_that_are_verified(tmp_path: Path, backend: Any, verify: Any) -> None:
+    """A file is cut short behind its store's back, which only who parses its footer again comes to know."""
+    tables = {f"t{position}": pa.table({"number": [position / 2]}) for position in range(100)}
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False, verify_reads=verify)
+    with SimpleFeatureStore(config) as store:
+        files = store.save_features("g", tables)
+        loaded = store.get_features(["t0"], "g")["t0"]
+        whole = Path(files["t0"]).read_bytes()
+        Path(files["t0"]).write_bytes(whole[:-8] + bytes(8))
+        if verify == "once":
+            assert store.get_features(["t0"], "g")["t0"]["number"][0] == loaded["number"][0]
+            store.get_features([name for name in tables if name != "t0"], "g")  # it is one of too many then
+        with pytest.raises(CorruptFileError):
+            store.get_features(["t0"], "g")
+
+
+def test_a_large_footer_is_not_kept(tmp_path: Path, backend: Any) -> None:
+    wide = pa.table({f"number {position}": [0.5] for position in range(2000)})
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)) as store:
+        file = Path(store.save_features("g", {"t": wide})["t"])
+        store.get_features(["t"], "g")
+        file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+        with pytest.raises(CorruptFileError):
+            store.get_features(["t"], "g")

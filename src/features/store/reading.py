@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +14,15 @@ from features.errors import CorruptFileError, FeatureStoreError, NotFoundError, 
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
-from features.store.codec.footers import Check, DisagreementError, Source, check_footer, open_parquet
+from features.store.codec.footers import DisagreementError, Footer, Source, open_parquet
 from features.store.config import Reads
 from features.store.storage.base import Storage, digest_of
 from features.store.storage.refusal import told
 from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
+_FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
+"""Footers that are kept, and bytes in the file of the largest. Parsed, they take up to fourteen times as many."""
 _SMALL = 1 << 20
 """Values below which nobody counts a table's bytes."""
 _READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 18
@@ -50,7 +51,8 @@ class TableReader:
         self._cache = cache
         self._verify_reads = verify
         self._verified: OrderedDict[str, None] = OrderedDict()
-        self._verified_lock = threading.Lock()
+        self._footers: OrderedDict[str, Footer] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def backend(self) -> Backend:
@@ -84,10 +86,10 @@ class TableReader:
             VanishedError: there is no such file.
         """
         try:
-            with self._opened(table, at_once=False) as (source, check):
-                if check is not None:
-                    with open_parquet(source) as file:
-                        check(file)
+            with self._opened(table, at_once=False) as (source, footer):
+                if footer is not None:
+                    with open_parquet(source, footer):
+                        pass  # it has been compared
                 return self._codec.scan(self._storage.path(table.id), columns)
         except UnsupportedDataError as error:
             raise _of_table(table, error) from error
@@ -98,17 +100,17 @@ class TableReader:
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         at_once = 0 <= table.size <= (_READ_ONCE if self._is_due(table) else _READ_WHOLE)
-        with self._opened(table, at_once=at_once) as (source, check):
+        with self._opened(table, at_once=at_once) as (source, footer):
             try:
-                value = self._codec.read(source, columns, check)
+                value = self._codec.read(source, columns, footer)
             except UnsupportedDataError as error:
                 self._require_digest(table, source)  # else it would be told as a type that the library does not have
                 raise _of_table(table, error) from error
         return value, self._codec.size(value)
 
     @contextmanager
-    def _opened(self, table: TableFile, *, at_once: bool) -> Iterator[tuple[Source, Check | None]]:
-        """The file, and what its footer has yet to pass; what the system refuses is told in our terms.
+    def _opened(self, table: TableFile, *, at_once: bool) -> Iterator[tuple[Source, Footer | None]]:
+        """The file, and its footer; what the system refuses is told in our terms.
 
         The file counts as verified once the block has ended well.
         """
@@ -116,12 +118,13 @@ class TableReader:
         with told("read", path):
             try:
                 source = self._storage.read(table.id, table.size + 1) if at_once else path
-                check = None if self._verified_before(table, source) else partial(check_footer, table=table)
+                self._verify(table, source)
+                footer = self._footer(table)
                 if source is path:
                     self._storage.point("storage.read")
-                yield source, check
-                if check is not None:
-                    self._remember(table.id)
+                yield source, footer
+                if footer is not None:
+                    self._remember(table.id, footer)
             except (FileNotFoundError, NotFoundError) as error:
                 raise _vanished(table) from error
             except OSError as error:
@@ -129,16 +132,18 @@ class TableReader:
                     raise
                 raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
 
-    def _verified_before(self, table: TableFile, source: Source) -> bool:
-        """Compare the size, which costs next to nothing, and, where it is due, the digest: then the footer is, too."""
+    def _verify(self, table: TableFile, source: Source) -> None:
+        """Compare the size, which costs next to nothing, and, where it is due, the digest."""
         if not isinstance(source, bytes) or len(source) != table.size:
             size = self._storage.size(table.id)
             if size != table.size or isinstance(source, bytes):
                 raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
-        if not self._is_due(table):
-            return True
-        self._require_digest(table, source)
-        return False
+        if self._is_due(table):
+            self._require_digest(table, source)
+
+    def _footer(self, table: TableFile) -> Footer | None:
+        """The one that is kept, or will be; None where nothing is verified, so that a file may be exchanged."""
+        return None if self._verify_reads == "never" else self._footers.get(table.id) or Footer(table)
 
     def _is_due(self, table: TableFile) -> bool:
         """Whether the digest is to be compared."""
@@ -149,11 +154,16 @@ class TableReader:
         if digest != table.digest:
             raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
 
-    def _remember(self, file: str) -> None:
-        with self._verified_lock:
+    def _remember(self, file: str, footer: Footer) -> None:
+        with self._lock:
             self._verified[file] = None
             if len(self._verified) > _VERIFIED_AT_MOST:
                 self._verified.popitem(last=False)
+            if footer.metadata is not None and footer.metadata.serialized_size <= _FOOTER_BYTES:
+                self._footers[file] = footer
+                self._footers.move_to_end(file)
+                if len(self._footers) > _FOOTERS_AT_MOST:
+                    self._footers.popitem(last=False)
 
 
 def _bytes_at_least(table: TableFile, columns: tuple[str, ...] | None) -> int:

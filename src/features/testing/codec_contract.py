@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,9 @@ from hypothesis import strategies as st
 from features.errors import UnsupportedDataError
 from features.frames import Backend
 from features.store.codec.base import Codec, Compression, Storable
+from features.store.codec.footers import DisagreementError, Footer
 from features.store.codec.pyarrow_codec import PyarrowCodec
+from features.store.versions import TableFile
 from features.testing import exact_pyarrow
 from features.testing.fidelity import Case, cases_of
 from features.testing.strategies import frames, hostile_frames
@@ -147,22 +148,27 @@ class CodecContract(ABC):
         with pytest.raises(FileNotFoundError):
             self.codec().read(tmp_path / "missing", None)
 
-    def test_a_check_sees_the_file_first_and_what_it_raises_ends_the_reading(self, tmp_path: Path) -> None:
-        frame, seen = self._first("exact").build(), []
-
-        def refuse(file: pq.ParquetFile) -> None:
-            seen.append((file.metadata.num_rows, file.schema_arrow.names))
-            raise LookupError("another table")
-
-        prepared = self.codec().prepare(frame, "table")
+    def test_a_footer_of_another_table_ends_the_reading(self, tmp_path: Path) -> None:
+        prepared = self.codec().prepare(self._first("exact").build(), "table")
         written(prepared, tmp_path / "file")
-        with pytest.raises(LookupError, match="another table"):
-            self.codec().read(tmp_path / "file", None, refuse)
-        assert seen == [(prepared.rows, prepared.schema.names)]
+        with pytest.raises(DisagreementError, match=f"has {prepared.rows} rows, not {prepared.rows + 1}"):
+            self.codec().read(tmp_path / "file", None, _footer(prepared.schema, prepared.rows + 1))
+        with pytest.raises(DisagreementError, match="has the columns"):
+            self.codec().read(tmp_path / "file", None, _footer(pa.schema([("other", pa.int8())]), prepared.rows))
         (tmp_path / "file").write_bytes(b"PAR1 and no more of it PAR1")
         with pytest.raises((pa.ArrowException, OSError)):
-            self.codec().read(tmp_path / "file", None, refuse)
-        assert len(seen) == 1
+            self.codec().read(tmp_path / "file", None, _footer(prepared.schema, prepared.rows))
+
+    def test_a_footer_that_was_kept_reads_the_same(self, tmp_path: Path) -> None:
+        for position, frame in enumerate(case.build() for case in cases_of(self.backend) if case.outcome == "exact"):
+            prepared = self.codec().prepare(frame, "table")
+            path = tmp_path / str(position)
+            written(prepared, path)
+            footer = _footer(prepared.schema, prepared.rows)
+            for _ in range(2):
+                back = self.codec().hand_out(self.codec().read(path, None, footer))
+                assert self.differences(self.plain(frame), back) == []
+                assert footer.metadata is not None
 
     def test_one_value_serves_many_threads(self, tmp_path: Path) -> None:
         frame = self._first("exact").build()
@@ -203,3 +209,7 @@ def written(prepared: Storable, path: Path, compression: Compression = "lz4") ->
         prepared.write(path, compression)
     finally:
         prepared.close()
+
+
+def _footer(schema: pa.Schema, rows: int) -> Footer:
+    return Footer(TableFile("group", "table", 1, "0" * 32, 0, rows, bytes(16), schema, "write"))

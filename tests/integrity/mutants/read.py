@@ -40,14 +40,15 @@ MUTANTS = (
     Mutant(
         "check-the-digest-after-parsing",
         "features.store.reading",
-        before="""if self._verified_before(table, source) else partial(check_footer, table=table)
+        before="""                self._verify(table, source)
+                footer = self._footer(table)
                 if source is path:
                     self._storage.point("storage.read")
-                yield source, check
+                yield source, footer
 """,
-        after="""if False else partial(check_footer, table=table)
-                yield source, check
-                self._verified_before(table, source)
+        after="""                footer = self._footer(table)
+                yield source, footer
+                self._verify(table, source)
 """,
         killed_by=_CHANGED,
     ),

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq  # noqa: E402
 
 from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec, Compression  # noqa: E402
-from features.store.codec.footers import Check, Source  # noqa: E402
+from features.store.codec.footers import Footer, Source  # noqa: E402
 from features.store.codec.polars_codec import PolarsCodec, _to_arrow  # noqa: E402
 from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
 from features.testing import exact_polars, exact_pyarrow  # noqa: E402
@@ -57,8 +57,8 @@ class OfLarger(PolarsCodec):
 class OfBytes(PolarsCodec):
     """The codec as a store uses it for small files."""
 
-    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> Any:
-        return super().read(source.read_bytes() if isinstance(source, Path) else source, columns, check)
+    def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> Any:
+        return super().read(source.read_bytes() if isinstance(source, Path) else source, columns, footer)
 
 
 class TestPolarsCodecOfLarger(TestPolarsCodec):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.store.codec.base import Compression, unreadable
-from features.store.codec.footers import Check, ParquetFile, Source, open_parquet
+from features.store.codec.footers import Footer, ParquetFile, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS
 
 DTYPES = b"features.pandas"
@@ -92,22 +92,21 @@ def options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:
 
 
 def read_parquet(
-    source: Source, columns: Sequence[str] | None, check: Check | None = None, *, as_declared: bool = False
+    source: Source, columns: Sequence[str] | None, footer: Footer | None = None, *, as_declared: bool = False
 ) -> pa.Table:
-    """Read a whole file, or some of its columns in the order asked for, once ``check`` has seen its footer.
+    """Read a whole file, or some of its columns in the order asked for.
 
     Args:
         source: the file.
         columns: None for all.
-        check: see ``Codec.read``.
+        footer: see ``Codec.read``.
         as_declared: whether it matters to the reader which columns were declared nullable.
 
     Raises:
+        DisagreementError: see ``Codec.read``.
         UnsupportedDataError: polars wrote it, with a type that this pyarrow does not read.
     """
-    with open_parquet(source) as file:
-        if check is not None:
-            check(file)
+    with open_parquet(source, footer) as file:
         try:
             table = read_from(file, columns)
             if not as_declared:

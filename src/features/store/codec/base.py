@@ -27,7 +27,7 @@ import pyarrow as pa
 
 from features.errors import UnsupportedDataError
 from features.frames import Backend
-from features.store.codec.footers import Check, Source
+from features.store.codec.footers import Footer, Source
 
 Compression: TypeAlias = Literal["lz4", "snappy", "zstd", "gzip", "none"]
 Value = TypeVar("Value")
@@ -89,16 +89,17 @@ class Codec(ABC, Generic[Value]):
         """
 
     @abstractmethod
-    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> Value:
+    def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> Value:
         """Read a file that any of the codecs wrote.
 
         Args:
             source: the file's path, or all its bytes.
             columns: in the order asked for; None for all.
-            check: called with the file as pyarrow opens it, before any other parser sees it and before any column is
-                decoded; what it raises ends the reading.
+            footer: the file's, if it is kept; else the file's is compared with it before any other parser sees the
+                file and before any column is decoded.
 
         Raises:
+            DisagreementError: the file's is of another table.
             UnsupportedDataError: another library wrote it with a type that this one does not have.
             OSError: the disk refused.
         """

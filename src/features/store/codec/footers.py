@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +20,10 @@ Source: TypeAlias = Path | bytes
 class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
     """An open file that makes its Arrow schema once. pyarrow's own makes it each time that it is asked for."""
 
-    _made: pa.Schema | None = None
+    def __init__(self, source: pa.NativeFile, footer: Footer | None = None) -> None:
+        # To have a thread gather what will be read is worth it where the file is far away.
+        super().__init__(source, metadata=None if footer is None else footer.metadata, pre_buffer=False)
+        self._made = None if footer is None else footer.schema
 
     @property
     def schema_arrow(self) -> pa.Schema:
@@ -30,8 +33,26 @@ class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
         return self._made
 
 
-Check: TypeAlias = Callable[[ParquetFile], None]
-"""Looks at an open file's footer, before anything else of the file is read, and raises ``DisagreementError``."""
+class Footer:
+    """The footer of a saved file: compared with the catalog where it is parsed, and kept, as parsing takes a while.
+
+    Args:
+        table: what the catalog says of the file.
+    """
+
+    def __init__(self, table: TableFile) -> None:
+        self._table = table
+        self.metadata: pq.FileMetaData | None = None
+        self.schema: pa.Schema | None = None
+
+    def take(self, file: ParquetFile) -> None:
+        """Compare an open file's footer, before anything else of the file is read, and keep it.
+
+        Raises:
+            DisagreementError: it announces another table.
+        """
+        check_footer(file, self._table)
+        self.schema, self.metadata = file.schema_arrow, file.metadata
 
 
 class DisagreementError(Exception):
@@ -48,13 +69,18 @@ class DisagreementError(Exception):
 
 
 @contextmanager
-def open_parquet(source: Source) -> Iterator[ParquetFile]:
-    """The file with its footer read.
+def open_parquet(source: Source, footer: Footer | None = None) -> Iterator[ParquetFile]:
+    """The file with its footer: the one that was kept, or parsed.
 
     pyarrow's is the parser that is the hardest to bring down: no other gets to see a file that this one refuses.
+
+    Raises:
+        DisagreementError: what was parsed announces another table than ``footer``'s.
     """
     opened = pa.BufferReader(source) if isinstance(source, bytes) else pa.memory_map(str(source))
-    with opened, ParquetFile(opened) as file:
+    with opened, ParquetFile(opened, footer) as file:
+        if footer is not None and footer.metadata is None:
+            footer.take(file)
         yield file
 
 

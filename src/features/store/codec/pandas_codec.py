@@ -15,7 +15,7 @@ import pyarrow as pa
 from features.store.codec.arrow import DTYPES, read_from, read_parquet, worth_threads, write_parquet, write_to
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
-from features.store.codec.footers import Check, Source, open_parquet
+from features.store.codec.footers import Footer, Source, open_parquet
 from features.store.codec.pandas_dtypes import decode, encode, is_plain
 from features.store.codec.pandas_frames import apply_note, check_frame, default_names, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
@@ -86,9 +86,9 @@ class PandasCodec(Codec[Decoded]):
         """See ``Codec.write``."""
         write_parquet(value, path, compression)
 
-    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> Decoded:
+    def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> Decoded:
         """See ``Codec.read``. Columns of a file that pandas did not write come back as ``pd.ArrowDtype``."""
-        return Decoded(read_parquet(source, columns, check))
+        return Decoded(read_parquet(source, columns, footer))
 
     def scan(self, path: Path, columns: Sequence[str] | None) -> Any:
         """See ``Codec.scan``: a ``pyarrow.dataset.Dataset``, since pandas itself reads nothing piece by piece."""

@@ -32,7 +32,7 @@ from features.store.codec.base import (
     refused,
     unreadable,
 )
-from features.store.codec.footers import Check, Source, open_parquet
+from features.store.codec.footers import Footer, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
@@ -92,11 +92,9 @@ class PolarsCodec(Codec[pl.DataFrame]):
             with _system_errors():
                 value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
-    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pl.DataFrame:
+    def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
-        with open_parquet(source) as file:
-            if check is not None:
-                check(file)
+        with open_parquet(source, footer) as file:
             schema = file.schema_arrow
             fields = list(schema) if columns is None else [schema.field(name) for name in columns]
             texts = sum(not is_fixed(field.type) for field in fields)

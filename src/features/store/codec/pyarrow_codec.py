@@ -13,7 +13,7 @@ from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.arrow_streams import arrow_stream
 from features.store.codec.arrow_types import check_columns, check_described, check_metadata
 from features.store.codec.base import Codec, Compression, Prepared, Storable, check_column_names
-from features.store.codec.footers import Check, Source
+from features.store.codec.footers import Footer, Source
 
 
 class PyarrowCodec(Codec[pa.Table]):
@@ -37,9 +37,9 @@ class PyarrowCodec(Codec[pa.Table]):
         """See ``Codec.write``."""
         write_parquet(value, path, compression)
 
-    def read(self, source: Source, columns: Sequence[str] | None, check: Check | None = None) -> pa.Table:
+    def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pa.Table:
         """See ``Codec.read``. A frame's dtypes, noted by the pandas codec, are no part of an Arrow table."""
-        value = read_parquet(source, columns, check, as_declared=True)
+        value = read_parquet(source, columns, footer, as_declared=True)
         if DTYPES not in (value.schema.metadata or {}):
             return value
         return value.replace_schema_metadata(without_note(value.schema.metadata))
