@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -935,14 +936,45 @@ def test_a_backup_that_collections_keep_from_ending_tells_how_long_it_tried(
         def now(self) -> float:
             return next(self.moments)
 
-    def taken(*_: object) -> None:
-        raise NotFoundError.of("file", "f", "the store")
+    size = store._storage.size
 
-    monkeypatch.setattr(store._storage, "size", taken)
+    def collected(file: str) -> int:
+        with SimpleFeatureStore(store.config) as other:
+            other.save_features("g", {"t": table(2.0)})
+            other.gc(keep_last=1)
+        return size(file)
+
+    monkeypatch.setattr(store._storage, "size", collected)
     monkeypatch.setattr(store, "_waiting", Slow())
     with pytest.raises(BusyError) as caught:
         store.backup(tmp_path / "copy")
     assert caught.value.seconds == 2.5
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_backup_of_a_store_that_lost_a_file_names_the_table(store: SimpleFeatureStore, tmp_path: Path) -> None:
+    files = store.save_features("g", {"a": table(1.0), "b": table(2.0)})
+    Path(files["b"]).unlink()
+    with pytest.raises(CorruptFileError, match="table 'b' of group 'g', version 1: its file is gone") as caught:
+        store.backup(tmp_path / "copy")
+    assert caught.value.reason == "missing"
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 1, "no", ""])
+def test_a_switch_is_on_or_off(store: SimpleFeatureStore, wrong: object) -> None:
+    file = Path(store.save_features("g", {"t": table(1.0)})["t"])
+    store.save_features("g", {"t": table(2.0)})
+    file.write_bytes(b"damaged")
+    calls = (
+        partial(store.check, repair=wrong), partial(store.check, deep=wrong),
+        partial(store.gc, keep_last=1, dry_run=wrong),
+    )  # fmt: skip
+    for call in calls:
+        with pytest.raises(ConfigError, match=r"it must be True or False$"):
+            call()
+    assert file.read_bytes() == b"damaged"
+    assert len(store.versions("g")) == 2
 
 
 def test_a_backup_that_is_kept_waiting_says_so(

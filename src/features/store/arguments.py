@@ -135,6 +135,17 @@ def whole_number(field: str, value: int | None, *, least: int = 1) -> int | None
     return number
 
 
+def flag(field: str, value: bool) -> bool:
+    """``value``, when it is True or False: what else counts as one of them was hardly meant so.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ConfigError(f"{field} is {value!r}; it must be True or False", field=field, value=value)
+    return bool(value)
+
+
 def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
     """The moment before which something is older than ``older_than``.
 
@@ -156,6 +167,12 @@ def moment_before(older_than: timedelta | datetime | None) -> datetime | None:
                 field="older_than",
                 value=older_than,
             ) from None
+    if not isinstance(older_than, datetime):
+        raise ConfigError(
+            f"older_than is {older_than!r}; pass a timedelta, e.g. timedelta(days=30), or a datetime with a time zone",
+            field="older_than",
+            value=older_than,
+        )
     _require_aware("older_than", older_than)
     return older_than
 

@@ -326,6 +326,7 @@ class SimpleFeatureStore(Generic[FrameT]):
                 file was damaged stays missing in its versions: load an older one, roll back, or save it anew.
         """
         self._require_usable()
+        deep, repair = arguments.flag("deep", deep), arguments.flag("repair", repair)
         return check(self._catalog, self._storage, deep=deep, repair=repair)
 
     def gc(
@@ -344,7 +345,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             dry_run: say what would go, and change nothing.
 
         Raises:
-            ConfigError: a limit that is none.
+            ConfigError: a limit that is none, or a ``dry_run`` that is neither True nor False.
         """
         self._require_usable()
         return collect(
@@ -352,7 +353,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             self._storage,
             keep_last=arguments.whole_number("keep_last", keep_last),
             before=arguments.moment_before(older_than),
-            dry_run=dry_run,
+            dry_run=arguments.flag("dry_run", dry_run),
         )
 
     def backup(self, path: str | os.PathLike[str]) -> None:

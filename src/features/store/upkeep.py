@@ -105,17 +105,24 @@ def copy(
     A collection may remove a file before it is copied; then the catalog has moved on, and the copy starts again.
 
     Raises:
-        CorruptFileError: a file's bytes are not those that were saved; there is no copy.
+        CorruptFileError: a file is gone, or its bytes are not those that were saved; there is no copy.
         StorageError: the disk refused.
         BusyError: that went on.
     """
     begin = waiting.now()
     copied: set[str] = set()
+    gone: set[str] = set()
 
     def bring(files: list[TableFile]) -> None:
         for file in files:
+            if file.id in gone:  # the catalog refers to it still
+                raise _not_copied(file, "its file is gone", "missing")
             if file.id not in copied:
-                _copy_file(file, storage, storage_copy)
+                try:
+                    _copy_file(file, storage, storage_copy)
+                except NotFoundError:
+                    gone.add(file.id)
+                    raise
                 copied.add(file.id)
         for extra in copied - {file.id for file in files}:
             storage_copy.delete(extra)
@@ -136,11 +143,16 @@ def copy(
 def _copy_file(file: TableFile, storage: Storage, storage_copy: Storage) -> None:
     same = storage.size(file.id) == file.size  # before it is copied, since it may be of any size
     if not same or storage_copy.adopt(file.id, storage.path(file.id)) != (file.size, file.digest):
-        raise CorruptFileError(
-            f"table {file.name!r} of group {file.group!r} is damaged, so nothing was copied; see check(deep=True)",
-            file=file.id,
-            reason="digest",
-        )
+        raise _not_copied(file, "it is damaged", "digest")
+
+
+def _not_copied(file: TableFile, because: str, reason: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"table {file.name!r} of group {file.group!r}, version {file.version}: {because}, so nothing was copied; "
+        "see check(deep=True)",
+        file=file.id,
+        reason=reason,
+    )
 
 
 def _problem(file: TableFile, storage: Storage, on_disk: Mapping[str, int], *, deep: bool) -> Problem | None:
