@@ -7,12 +7,14 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -364,6 +366,11 @@ def test_text_files_are_read_from_where_they_are_and_in_their_encoding(tmp_path)
         assert ids(read_movies(file)) == [1, 2]
     with pytest.raises(InvalidMoviesError, match="is not UTF-8 text"):
         read_movies(io.StringIO("id,title\n1,\ud800\n"))
+    with pytest.raises(InvalidMoviesError, match="iconv -f LATIN1"):
+        read_movies(written(tmp_path, "m.csv", text.encode("latin-1")))
+    for name in ("m.csv", "m.json", "m.jsonl"):
+        with pytest.raises(InvalidMoviesError, match="iconv -f UTF-16"):
+            read_movies(written(tmp_path, name, text.encode("utf-16")))
 
 
 def test_columns_can_be_renamed(tmp_path):
@@ -483,9 +490,30 @@ def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path):
             read_movies(source)
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_renaming_that_no_record_needs_hides_no_field(tmp_path, form):
+    records = [{"id": 1, "title": "Alien", "vote_count": 9}, {"id": 2, "title": "Heat"}]
+    text = json.dumps(records) if form == "json" else "\n".join(map(json.dumps, records))
+    path = written(tmp_path, f"m.{form}", text)
+    with pytest.raises(InvalidMoviesError, match="has no field 'vots' to rename, but 'vote_count' itself"):
+        read_movies(path, rename={"vots": "vote_count"})
+    with pytest.raises(InvalidMoviesError, match="has no field 'name' to rename, but 'title' itself"):
+        read_movies(path, rename={"name": "title"})
+    assert ids(read_movies(path, rename={"language": "original_language"})) == [1, 2]  # a field that they all lack
+    path = written(tmp_path, f"m.{form}", text.replace("vote_count", "votes"))
+    assert read_movies(path, rename={"votes": "vote_count"}).table["vote_count"].to_pylist() == [9, None]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [{"format": "xml"}, {"rename": {"film": "name"}}, {"rename": {"a": "title", "b": "title"}}],
+    [
+        {"format": "xml"},
+        {"rename": {"film": "name"}},
+        {"rename": {"a": "title", "b": "title"}},
+        {"rename": {"a": []}},
+        {"rename": "title"},
+        {"rename": 1},
+    ],
 )
 def test_wrong_arguments_are_named(tmp_path, arguments):
     path = written(tmp_path, "m.json", "[]")
@@ -496,8 +524,12 @@ def test_wrong_arguments_are_named(tmp_path, arguments):
 
 def test_there_are_no_fewer_sample_movies_than_none():
     assert sample_movies(0) == []
-    with pytest.raises(ConfigError, match="n is -1; it must be at least 0"):
-        sample_movies(-1)
+    for wrong in (-1, 1.5, "5", None, [], True):
+        with pytest.raises(ConfigError, match=f"^n is {re.escape(repr(wrong))}; it must be a whole number from 0$"):
+            sample_movies(wrong)
+        with pytest.raises(ConfigError, match=f"^seed is {re.escape(repr(wrong))}; it must be a whole number from 0$"):
+            sample_movies(1, seed=wrong)
+    assert sample_movies(np.int64(2), seed=np.int8(3)) == sample_movies(2, seed=3)
 
 
 def test_sample_movies_are_the_same_everywhere_and_look_real():

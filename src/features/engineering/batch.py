@@ -48,26 +48,51 @@ class FieldNames:
         rename: the input's name → the field that it is, as in ``{"film": "title"}``.
 
     Raises:
-        ConfigError: ``rename`` names a field that movies do not have, or one twice.
+        ConfigError: ``rename`` is no mapping, or names a field that movies do not have, or one twice.
     """
 
     def __init__(self, rename: Mapping[str, str] | None = None) -> None:
+        if not isinstance(rename, Mapping | None):
+            message = f"rename is {rename!r}; give a dict of their names and ours, such as {{'film': 'title'}}"
+            raise ConfigError(message, field="rename", value=rename)
         self.rename = dict(rename or {})
         known = {*FIELDS, *ALIASES.values()}
         for ours in self.rename.values():
-            if ours not in known:
+            if not isinstance(ours, str) or ours not in known:
                 there = ", ".join(sorted(known))
                 message = f"rename= maps to {ours!r}, which is no field of a movie; there is {there}"
                 raise ConfigError(message, field="rename", value=ours)
-        if len(set(self.rename.values())) < len(self.rename):
-            raise ConfigError("rename= maps two names to one field", field="rename", value=self.rename)
-        self._theirs = {ours: theirs for theirs, ours in self.rename.items()}
+        self._not_found, self._instead = set(self.rename), set[str]()
+        self._theirs: dict[str, str] = {}
+        for theirs, ours in self.rename.items():
+            other = self._theirs.setdefault(ours, theirs)
+            if other != theirs:
+                message = f"rename= maps both {other!r} and {theirs!r} to {ours!r}; leave one out"
+                raise ConfigError(message, field="rename", value=self.rename)
 
     def candidates(self, name: str) -> list[str]:
         """The input's names for field ``name``: renamed, its own, its alias."""
         ours = [name, *([ALIASES[name]] if name in ALIASES else [])]
         renamed = [self._theirs[one] for one in ours if one in self._theirs]
         return renamed + [one for one in ours if one not in self._theirs and one not in self.rename]
+
+    def look_for(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Note which of the names that are to be renamed stand in ``records``, and which only as they would be."""
+        for record in records if self._not_found else ():
+            self._instead |= {theirs for theirs in self._not_found if self.rename[theirs] in record}
+            self._not_found -= record.keys()
+            if not self._not_found:
+                break
+
+    def require_found(self, source: str) -> None:
+        """See that no renaming hid a field: one with a name that no record has, to one that they have themselves.
+
+        Raises:
+            InvalidMoviesError: one did.
+        """
+        for theirs in sorted(self._not_found & self._instead):
+            reason = f"{source} has no field {theirs!r} to rename, but {self.rename[theirs]!r} itself; leave that out"
+            raise InvalidMoviesError(reason, count=0, problems=())
 
     def present(self, names: Sequence[str], source: str) -> dict[str, list[str]]:
         """The columns of each field among ``names``, the header of ``source``.
@@ -125,6 +150,8 @@ def batch_of_rows(records: Sequence[Any], rows: Sequence[int], names: FieldNames
             at: "is not a mapping or JSON object" for at, one in enumerate(records) if not isinstance(one, Mapping)
         }
         mappings = [{} if at in unreadable else one for at, one in enumerate(records)]
+
+    names.look_for(mappings)
 
     def column(name: str) -> list[Any]:
         return _values(mappings, names.candidates(name), plain=plain)

@@ -118,9 +118,9 @@ def read_movies(
     Raises:
         SourceNotFoundError: no such file.
         InvalidMoviesError: neither a path nor an open file, a directory, an empty file, a broken one, or one
-            without an id and a title; or CSV or Parquet that already has a column named as ``rename`` would name
-            another.
-        ConfigError: an unknown format, or a ``rename`` to no field of a movie.
+            without an id and a title; or CSV or Parquet without a column to be renamed, or that already has one
+            with its new name; or JSON of which no record has the field to be renamed, but some have the other.
+        ConfigError: an unknown format, or a ``rename`` that is no mapping to fields of a movie.
     """
     return _collected(batches_of_file(source, format, FieldNames(rename)))
 

@@ -71,6 +71,8 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
             yield from _TEXT_READERS[chosen](text, names, where)
         finally:
             text.detach()
+        if chosen != "csv":
+            names.require_found(where)
 
 
 @contextmanager
@@ -82,7 +84,9 @@ def _told_as_movies(where: str, named: Format | None) -> Iterator[None]:
         if error.encoding != "utf-8":
             raise not_movies(where, f"is not {error.encoding} text; open it with the encoding that it has") from None
         other = "" if named else ", or name its format with format="
-        raise not_movies(where, f"is not UTF-8 text; convert it, as with iconv -f LATIN1 -t UTF-8{other}") from None
+        begins_as_utf_16 = error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        has = "UTF-16" if begins_as_utf_16 else "LATIN1"
+        raise not_movies(where, f"is not UTF-8 text; convert it, as with iconv -f {has} -t UTF-8{other}") from None
     except PermissionError:
         raise not_movies(where, "may not be read by you; check its permissions") from None
     except (csv.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:

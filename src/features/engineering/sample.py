@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -53,17 +54,15 @@ def sample_movies(n: int, *, seed: int = 0) -> list[dict[str, Any]]:
 
     Args:
         n: how many; ids rise with gaps.
-        seed: another seed, other movies.
+        seed: a whole number from 0; another seed, other movies.
 
     Returns:
         Dicts with every field of a movie; ``genre_ids`` are lists of TMDB's ids, dates "YYYY-MM-DD" or "".
 
     Raises:
-        ConfigError: ``n`` is negative.
+        ConfigError: ``n`` or ``seed`` is no such number.
     """
-    if n < 0:
-        raise ConfigError(f"n is {n}; it must be at least 0", field="n", value=n)
-    return list(movies_made_up(n, seed=seed))
+    return list(movies_made_up(_whole_number("n", n), seed=_whole_number("seed", seed)))
 
 
 def movies_made_up(n: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
@@ -73,6 +72,16 @@ def movies_made_up(n: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
     for _ in range(n):
         movie_id += 1 + int(draw() * 5)
         yield _movie(movie_id, draw)
+
+
+def _whole_number(field: str, value: int) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # also numpy's
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ConfigError(f"{field} is {value!r}; it must be a whole number from 0", field=field, value=value)
+    return number
 
 
 def _movie(movie_id: int, draw: Draw) -> dict[str, Any]:
