@@ -171,6 +171,9 @@ def test_group_message_and_compression_are_kept(run: Run) -> None:
         path = store.get_feature_info("basic", "films").id
     metadata = importlib.import_module("pyarrow.parquet").read_metadata(f"store/files/{path}.parquet")
     assert metadata.row_group(0).column(0).compression == "ZSTD"
+    run("build", "--sample", 2, "--group", "films", "--message", "")
+    with opened() as store:
+        assert store.versions("films")[1].message == ""
 
 
 def test_bad_records_stop_the_build_and_the_message_offers_to_set_them_apart(
@@ -334,6 +337,12 @@ def test_files_that_are_no_movies_are_named_with_the_reason(
     assert not Path("store").exists()
 
 
+def test_a_file_of_an_unknown_user_is_not_there(run: Run) -> None:
+    outcome = run("build", "~nobody-of-this-name/movies.csv")
+    assert outcome.code == 1
+    assert "no file ~nobody-of-this-name/movies.csv" in outcome.err
+
+
 def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None:
     assert "there is no file nosuch.csv" in run("build", "nosuch.csv").err
     assert "is a directory" in run("build", tmp_path).err
@@ -345,6 +354,8 @@ def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None
         (),
         ("",),
         ("movies.json", "--store", ""),
+        ("movies.json", "--store", "s3://bucket/store"),
+        ("movies.json", "--store", "~nobody-of-this-name/store"),
         ("movies.json", "--sample", "3"),
         ("--sample", "0"),
         ("--sample", "3", "--as-of", "2026-02-30"),
@@ -355,6 +366,7 @@ def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None
         ("--sample", "3", "--group", "a/b"),
         ("--sample", "3", "--format", "csv"),
         ("movies.json", "--seed", "3"),
+        ("--sample", "3", "--seed", "-1"),
         ("movies.json", "--seed", "0"),
         ("movies.json", "--rename", "film"),
         ("movies.json", "--rename", "film=titel"),

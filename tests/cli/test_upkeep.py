@@ -87,6 +87,11 @@ def test_gc_spares_versions_younger_than_asked(run: Run, store: Path) -> None:
     assert "Dropped 0 versions" in run("gc", "--keep-last", 1, "--older-than", "30d").out
 
 
+def test_the_only_version_is_told_as_such(run: Run, store: Path) -> None:
+    run("gc", "--keep-last", 1)
+    assert "it keeps version 2 alone" in run("show", "movies", "--version", 1).err
+
+
 @pytest.mark.parametrize("span", ["soon", "30", "d", "-3d", "3 d", "1.5h"])
 def test_gc_refuses_what_is_no_duration(run: Run, store: Path, span: str) -> None:
     outcome = run("gc", "--older-than", span)

@@ -21,7 +21,17 @@ from features.store.feature_store import FeatureStoreConfig
 from tests.conftest import INSTALLED
 
 WRONG = {
-    "base_path": ["", None, 3, "a\0b", b"store", "\ud800", "/tmp/\udcff", "~nobody-of-this-name/store"],
+    "base_path": [
+        "",
+        None,
+        3,
+        "a\0b",
+        b"store",
+        "\ud800",
+        "/tmp/\udcff",
+        "~nobody-of-this-name/store",
+        "s3://bucket/store",
+    ],
     "backend": ["spark", "", 1],
     "catalog_url": [
         *("postgresql://x", "", 3, "sqlite://", "sqlite:///", "sqlite:///:memory:"),

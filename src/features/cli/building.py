@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -50,7 +51,7 @@ def build(
         int | None, typer.Option("--sample", metavar="N", min=1, max=MOST_MADE_UP, help="N made-up movies, not a file.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Which made-up movies; those of 0 otherwise.")
+        int | None, typer.Option("--seed", metavar="N", min=0, help="Which made-up movies; those of 0 otherwise.")
     ] = None,
     form: Annotated[
         MovieFormat | None, typer.Option("--format", help="What MOVIES is; told by its ending or content otherwise.")
@@ -134,7 +135,9 @@ class _Source:
         if self.movies == "-":
             progress.begin("reading movies")
             return read_movies(sys.stdin.buffer, format=form, rename=self.rename)
-        path = Path(str(self.movies)).expanduser()
+        path = Path(str(self.movies))
+        with suppress(RuntimeError):  # no such user: told as any file that is not there
+            path = path.expanduser()
         if not path.is_file() or path.suffix.lower() not in {".json", ".jsonl", ".ndjson", ".csv"}:
             progress.begin("reading movies")  # Parquet is read from its end, and compressed files do not say how long
             return read_movies(path, format=form, rename=self.rename)
@@ -168,7 +171,7 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     config = FeatureStoreConfig(order.store, backend=backend, compression=order.compression.value, cache_enabled=False)
     engine_named(backend)
     signal.siginterrupt(signal.SIGINT, True)  # polars, once loaded, has a blocked read go on after Ctrl-C
-    message = order.message or f"built from {order.source.name}"
+    message = f"built from {order.source.name}" if order.message is None else order.message
     change(order.group, None, message, None, None)  # which refuses what a save would
     refuse_file(order.store)
     movies = order.source.read(progress)

@@ -18,14 +18,19 @@ def folder(text: str) -> Path:
     """``text`` as a folder; nothing, as an unset variable of the shell leaves it, is not the current one.
 
     Raises:
-        typer.BadParameter: it is empty, or a name that pyarrow cannot be told.
+        typer.BadParameter: it is empty, a URL, in the home of an unknown user, or a name that pyarrow cannot be told.
     """
     if not str(text):
         raise typer.BadParameter("it is empty; name a folder, or . for the current one")
+    if "://" in str(text):
+        raise typer.BadParameter(f"{str(text)!r} is a URL; name a folder of this machine")
     try:
         str(text).encode()
+        Path(text).expanduser()
     except UnicodeEncodeError:
         raise typer.BadParameter(f"{str(text)!r} is not text in UTF-8; name another folder") from None
+    except RuntimeError:
+        raise typer.BadParameter(f"{str(text)!r} is in the home of an unknown user; name another folder") from None
     return Path(text)
 
 
@@ -121,14 +126,16 @@ def renames(pairs: list[str]) -> dict[str, str]:
     """``old=new`` pairs as a mapping.
 
     Raises:
-        typer.BadParameter: one is no such pair, or a name stands twice on the left.
+        typer.BadParameter: one is no such pair, or two have the same name on the left.
     """
     mapping: dict[str, str] = {}
     for pair in pairs:
         old, equals, new = pair.rpartition("=")
-        if not (old and equals and new) or old in mapping:
-            problem = "is given twice" if old in mapping else "is not of the form old=new"
-            raise typer.BadParameter(f"{pair!r} {problem}, e.g. film=title", param_hint="--rename")
+        if not (old and equals and new):
+            raise typer.BadParameter(f"{pair!r} is not of the form old=new, e.g. film=title", param_hint="--rename")
+        if old in mapping:
+            both = f"{old + '=' + mapping[old]!r} and {pair!r}"
+            raise typer.BadParameter(f"{both} rename one column to two fields; leave one out", param_hint="--rename")
         mapping[old] = new
     return mapping
 

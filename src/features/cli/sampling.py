@@ -21,7 +21,7 @@ _Movie = dict[str, Any]
 
 def sample(
     n: Annotated[int, typer.Argument(metavar="N", min=0, max=MOST_MADE_UP, help="How many movies.")],
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same movies.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same movies.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="FILE.jsonl, .json, .csv or .parquet; else JSONL on stdout."),

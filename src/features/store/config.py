@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Reads = Literal["once", "always", "never"]
 _SQLITE = "sqlite:///"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 FrameT = TypeVar("FrameT")
 
 
@@ -115,7 +117,8 @@ class FeatureStoreConfig(Generic[FrameT]):
         def __init__(self, base_path: str | os.PathLike[str], *, backend: Any = None, **settings: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        _require(self, "base_path", _is_path, "a path that can be made absolute: text in UTF-8 that is not empty")
+        may_be = "the path of a folder: UTF-8 text, neither empty nor a URL, nor in the home of an unknown ~user"
+        _require(self, "base_path", lambda value: _is_path(value) and not _URL.match(os.fspath(value)), may_be)
         folder = _absolute(self.base_path)
         object.__setattr__(self, "base_path", folder if isinstance(self.base_path, str) else Path(folder))
         if self.backend is not None:

@@ -34,8 +34,10 @@ def _normal(name: str, kind: str) -> str:
     normal = unicodedata.normalize("NFC", name)
     if not 1 <= len(normal) <= 255:
         raise _invalid(name, kind, f"names have 1 to 255 characters, this one {len(normal)}")
-    if normal in {".", ".."} or normal != normal.strip():
-        raise _invalid(name, kind, "it is '.' or '..' or has white space around it")
+    if normal in {".", ".."}:
+        raise _invalid(name, kind, "it means a folder")
+    if normal != normal.strip():
+        raise _invalid(name, kind, "it has white space around it")
     return normal
 
 

@@ -152,7 +152,8 @@ def missing(connection: sqlite3.Connection, group: str, version: int | None) -> 
     for end in (first, last):
         _line(connection, group, end)
     return NotFoundError(
-        f"no version {version} in group {group!r}; it keeps versions {first} to {last}",
+        f"no version {version} in group {group!r}; it keeps "
+        + (f"versions {first} to {last}" if first < last else f"version {last} alone"),
         kind="version",
         name=str(version),
         nearest=(str(first), str(last)),
