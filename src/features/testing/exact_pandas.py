@@ -34,12 +34,15 @@ def differences(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
 
 
 def _index(index: pd.Index[Any]) -> tuple[Any, ...]:
-    return type(index), index.dtype, index.name, list(index)
+    made = list(np.asarray(index)) if type(index) is pd.RangeIndex else None  # kept beside the range that says the same
+    return type(index), type(index.array), index.dtype, index.name, list(index), made
 
 
 def _column(left: Any, right: Any) -> str | None:
     if left.dtype != right.dtype or repr(left.dtype) != repr(right.dtype):
         return f"dtype {left.dtype!r} became {right.dtype!r}"
+    if type(left.array) is not type(right.array):
+        return f"array {type(left.array).__name__} became {type(right.array).__name__}"
     if isinstance(left.dtype, pd.DatetimeTZDtype):
         zones = left.dtype.tz, right.dtype.tz
         if type(zones[0]) is not type(zones[1]) or repr(zones[0]) != repr(zones[1]):

@@ -37,7 +37,10 @@ class TestPandasCodec(CodecContract):
                 value.clear()
         for position in range(frame.shape[1]):
             ruin_column(frame.iloc[:, position])
-        for shown in (lambda: frame.columns.values, lambda: frame.columns.array, lambda: frame.values):
+        for shown in (
+            *(lambda: frame.columns.values, lambda: frame.columns.array, lambda: frame.values),
+            *(lambda: np.asarray(frame.index), lambda: frame.index.values, lambda: frame.index.array),
+        ):
             overwrite(shown)
         for position in range(frame.shape[1]):
             frame.isetitem(position, 0)

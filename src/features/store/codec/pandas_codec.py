@@ -168,6 +168,7 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
     # nobody can write, at a third of the price.
     arrow = isinstance(names.array, pd.arrays.ArrowStringArray)
     copy.columns = names[:] if arrow else names.copy(deep=True)
+    copy.index = frame.index[:]  # its copy shares the array that it makes once somebody asks for its values
     return copy
 
 

@@ -130,7 +130,9 @@ def _decode_string(column: pa.ChunkedArray, note: Note) -> Any:
             dtype = pd.StringDtype(storage.removesuffix("_numpy"), na_value=np.nan)
         except TypeError:  # pandas 2.2 has this dtype under another name
             dtype = pd.StringDtype("pyarrow_numpy")
-    return dtype.__from_arrow__(column)
+    values = dtype.__from_arrow__(column)
+    # pandas 2.3 makes an array of a class that has the dtype, but is unequal to those that have its own.
+    return values if type(values) is dtype.construct_array_type() else pd.array(np.array(values, object), dtype=dtype)
 
 
 def _encode_masked(column: pd.Series[Any]) -> Encoded:
