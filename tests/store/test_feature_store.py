@@ -354,6 +354,12 @@ def test_what_is_saved_and_collected_while_the_interpreter_exits_counts(tmp_path
         assert store.get_features(["t"], "g")["t"].num_rows == 1_000_000
 
 
+def test_a_store_that_outlives_its_modules_ends_quietly(tmp_path: Path) -> None:
+    script = f"{_AT_EXIT.partition('atexit.register')[0]}import os\nos.kept = store"
+    ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+
+
 def test_a_write_id_of_another_group_is_refused(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0)}, write_id="w")
     with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):

@@ -39,7 +39,7 @@ class SqlCatalog(Catalog):
     """One SQLite database, opened with ``SqlCatalog.open``; shared by any number of threads and processes."""
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
-        self._process = os.getpid()
+        self._process, self._forks = os.getpid(), FORKS
         self._watch: sqlite3.Connection | None = None
         self._reopens = False
         self._watch_lock = waiting.lock()
@@ -185,7 +185,7 @@ class SqlCatalog(Catalog):
 
     def close(self) -> None:
         """See ``Catalog.close``."""
-        with FORKS.kept_out():
+        with self._forks.kept_out():
             with self._watch_lock:
                 self._reopens = False
                 if self._watch is not None:
@@ -205,9 +205,10 @@ class SqlCatalog(Catalog):
             self._watch, self._reopens = None, True
         self._database.let_go()
 
-    def __del__(self) -> None:
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
         # Most stores are never closed by their users: their connections should not wait for the collector to do it.
-        if os.getpid() == self._process:  # in a fork, a lock that another thread had would never be released
+        # Nothing is looked up in modules, which may be gone by then.
+        if getpid() == self._process:  # in a fork, a lock that another thread had would never be released
             self.close()
 
     # --- committing -------------------------------------------------------------------------------------------------
