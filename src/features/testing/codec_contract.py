@@ -152,19 +152,19 @@ class CodecContract(ABC):
         prepared = self.codec().prepare(self._first("exact").build(), "table")
         written(prepared, tmp_path / "file")
         with pytest.raises(DisagreementError, match=f"has {prepared.rows} rows, not {prepared.rows + 1}"):
-            self.codec().read(tmp_path / "file", None, _footer(prepared.schema, prepared.rows + 1))
+            self.codec().read(tmp_path / "file", None, footer_of(prepared.schema, prepared.rows + 1))
         with pytest.raises(DisagreementError, match="has the columns"):
-            self.codec().read(tmp_path / "file", None, _footer(pa.schema([("other", pa.int8())]), prepared.rows))
+            self.codec().read(tmp_path / "file", None, footer_of(pa.schema([("other", pa.int8())]), prepared.rows))
         (tmp_path / "file").write_bytes(b"PAR1 and no more of it PAR1")
         with pytest.raises((pa.ArrowException, OSError)):
-            self.codec().read(tmp_path / "file", None, _footer(prepared.schema, prepared.rows))
+            self.codec().read(tmp_path / "file", None, footer_of(prepared.schema, prepared.rows))
 
     def test_a_footer_that_was_kept_reads_the_same(self, tmp_path: Path) -> None:
         for position, frame in enumerate(case.build() for case in cases_of(self.backend) if case.outcome == "exact"):
             prepared = self.codec().prepare(frame, "table")
             path = tmp_path / str(position)
             written(prepared, path)
-            footer = _footer(prepared.schema, prepared.rows)
+            footer = footer_of(prepared.schema, prepared.rows)
             for _ in range(2):
                 back = self.codec().hand_out(self.codec().read(path, None, footer))
                 assert self.differences(self.plain(frame), back) == []
@@ -211,5 +211,6 @@ def written(prepared: Storable, path: Path, compression: Compression = "lz4") ->
         prepared.close()
 
 
-def _footer(schema: pa.Schema, rows: int) -> Footer:
+def footer_of(schema: pa.Schema, rows: int) -> Footer:
+    """The footer of a file that holds such a table, not parsed yet."""
     return Footer(TableFile("group", "table", 1, "0" * 32, 0, rows, bytes(16), schema, "write"))

@@ -22,7 +22,7 @@ from features.store.codec.footers import Footer, Source  # noqa: E402
 from features.store.codec.polars_codec import PolarsCodec, _to_arrow  # noqa: E402
 from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
 from features.testing import exact_polars, exact_pyarrow  # noqa: E402
-from features.testing.codec_contract import CodecContract, written  # noqa: E402
+from features.testing.codec_contract import CodecContract, footer_of, written  # noqa: E402
 from features.testing.strategies_polars import frames  # noqa: E402
 
 
@@ -119,6 +119,26 @@ def test_a_column_without_a_name_has_none_when_it_comes_back(tmp_path: Path) -> 
     written(PolarsCodec().prepare(frame, "t"), tmp_path / "file", "lz4")
     for codec in (OfBytes(), OfLarger()):
         assert exact_polars.differences(frame, codec.read(tmp_path / "file", None)) == []
+
+
+@pytest.mark.parametrize("names", [["", "*"], ["l", "*", "", "column_1"], ["column_2", "^a$", ""]])
+def test_columns_keep_their_names_beside_one_that_polars_takes_for_a_pattern(tmp_path: Path, names: list[str]) -> None:
+    columns = {"": [1], "*": [2], "l": [[3]], "column_1": [4], "column_2": [5], "^a$": [6]}
+    written(PolarsCodec().prepare(pl.DataFrame(columns), "t"), tmp_path / "file")
+    for codec in (OfBytes(), OfLarger()):
+        found = codec.read(tmp_path / "file", names)
+        assert found.to_dict(as_series=False) == {name: columns[name] for name in names}
+
+
+def test_polars_parses_no_footer_that_pyarrow_did_not_parse_first(tmp_path: Path) -> None:
+    """Also where one is kept: the file may have been damaged since, and a damaged one can end the interpreter."""
+    prepared = PolarsCodec().prepare(pl.DataFrame({"a": [1]}), "t")
+    path, footer = tmp_path / "file", footer_of(prepared.schema, 1)
+    written(prepared, path)
+    OfLarger().read(path, None, footer)
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(pa.ArrowInvalid):
+        OfLarger().read(path, None, footer)
 
 
 def test_notes_that_are_no_text_never_make_polars_panic(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
 
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
+        kept = footer is not None and footer.metadata is not None
         with open_parquet(source, footer) as file:
             schema = file.schema_arrow
             fields = list(schema) if columns is None else [schema.field(name) for name in columns]
@@ -102,10 +103,13 @@ class PolarsCodec(Codec[pl.DataFrame]):
                 return _from_arrow(read_from(file, columns))
             _require_readable(fields)
         try:
+            if kept:
+                with open_parquet(source):  # its own is parsed as well, before polars does
+                    pass
             with _system_errors():
                 if columns is not None and any(map(_is_pattern, columns)):
                     whole = _read(source)
-                    return pl.DataFrame([whole.get_column(name) for name in columns])
+                    return pl.DataFrame({name: whole.get_column(name) for name in columns})
                 return _read(source, None if columns is None else list(columns))
         except _PANICS as error:
             raise unreadable(f"polars {pl.__version__}", error) from error
