@@ -169,7 +169,7 @@ def test_output_that_cannot_be_written_is_an_error() -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the system refused: No space left")
+    assert done.stderr.startswith("error: stdout could not be written to: No space left on device; ")
     assert done.stderr.count("\n") == 1
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from features.cli.screen import printable
+from features.cli.screen import printable, stdout_told
 from features.errors import ConfigError, FeatureStoreError, InvalidMoviesError, InvalidNameError, MissingExtraError
 
 FOUND_WRONG = 1
@@ -86,7 +86,8 @@ class TellingGroup(TyperGroup):
         """Run the command, and see that its output has left while a closed pipe can still be noticed quietly."""
         with _until_cut_off():
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            with stdout_told():
+                sys.stdout.flush()
         return result
 
     def _asks_for_json(self, typed: Sequence[str]) -> bool:

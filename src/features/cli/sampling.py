@@ -14,7 +14,7 @@ import typer
 
 from features.cli.files import destination, whole_file
 from features.cli.options import MOST_MADE_UP, AsJson, Force
-from features.cli.screen import counted, print_json, say
+from features.cli.screen import counted, print_json, say, stdout_told
 
 _Movie = dict[str, Any]
 
@@ -57,7 +57,8 @@ def _print(movies: Iterator[_Movie], *, as_json: bool) -> None:
     if as_json:
         print_json(list(movies))
     else:
-        sys.stdout.writelines(map(_line, movies))
+        with stdout_told():
+            sys.stdout.writelines(map(_line, movies))
 
 
 def _line(movie: _Movie) -> str:

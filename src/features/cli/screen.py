@@ -8,21 +8,41 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
+
+from features.errors import StorageError
 
 _UNCUT = 100_000
 """Columns of a pipe: wide enough that no row ever wraps there, so that a line is a row."""
 
 
+@contextmanager
+def stdout_told() -> Iterator[None]:
+    """Tell a stdout that takes no more apart from a command that failed, which one would run again.
+
+    Raises:
+        StorageError: the system refused to write there.
+        BrokenPipeError: its reader is gone.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"stdout could not be written to: {error.strerror}; whatever the command does besides is done"
+        raise StorageError(message, path="stdout", errno=error.errno) from error
+
+
 def say(text: str = "") -> None:
     """One line on stdout."""
-    sys.stdout.write(printable(text) + "\n")
+    _write(printable(text) + "\n")
 
 
 def print_json(document: object) -> None:
     """One JSON document on stdout: ASCII, so that no terminal's encoding can break it."""
-    sys.stdout.write(json.dumps(json_value(document), indent=2, allow_nan=False) + "\n")
+    _write(json.dumps(json_value(document), indent=2, allow_nan=False) + "\n")
 
 
 def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[Sequence[object]]) -> None:
@@ -38,9 +58,14 @@ def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[
         table.add_row(*(printable(str(value)) for value in row))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
     console = Console(width=width, markup=False, highlight=False, emoji=False)
-    with console.capture() as captured:
+    with stdout_told(), console.capture() as captured:
         console.print(table)
-    sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
+    _write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def _write(text: str) -> None:
+    with stdout_told():
+        sys.stdout.write(text)
 
 
 def printable(text: str) -> str:
