@@ -16,8 +16,10 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 import warnings
 import weakref
+import zoneinfo
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -25,7 +27,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from itertools import count
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -47,9 +49,11 @@ from features.errors import (
     UnsupportedDataError,
 )
 from features.store import arguments
+from features.store.catalog.sqlite import journal_mode
 from features.store.codec.arrow import write_parquet
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import nothing
+from features.store.storage.folders import put_in_place
 from features.store.storage.local import LocalStorage
 from features.store.versions import Change, NewFile
 from features.store.waiting import Waiting
@@ -1143,3 +1147,98 @@ def test_a_save_whose_file_was_condemned_writes_another(store: SimpleFeatureStor
         assert other.get_features(["t"], "g") == {"t": table(1.0)}
         assert store.check(deep=True).ok
         assert store.check().orphans == ()
+
+
+@pytest.mark.skipif(journal_mode() == "WAL", reason="this release of SQLite may use the log")
+def test_a_log_that_another_release_of_sqlite_began_is_not_used(store: SimpleFeatureStore) -> None:
+    """This store's connections are open, and would go on with it."""
+    store.save_features("g", {"t": table(1.0)})
+    begin = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA journal_mode=WAL').fetchone())"
+    command = [sys.executable, "-c", begin, str(store.config.folder / "catalog.sqlite3")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "('wal',)\n"
+    for change in (lambda: store.save_features("g", {"t": table(2.0)}), lambda: store.gc(keep_last=1)):
+        with pytest.raises(UnsafeEnvironmentError, match="use one release for all"):
+            change()
+    store.close()
+    with SimpleFeatureStore(store.config) as again:
+        assert again.get_features(["t"], "g") == {"t": table(1.0)}
+        again.save_features("g", {"t": table(3.0)})
+        assert [line.version for line in again.versions("g")] == [1, 2]
+        assert again.check(deep=True).orphans == ()
+
+
+def test_a_save_that_was_interrupted_while_it_waited_is_not_made_by_the_next(store: SimpleFeatureStore) -> None:
+    queue, interrupted = store._catalog._queue, threading.Event()
+
+    def interrupt() -> None:
+        with queue.alone():
+            waits.set()
+            deadline = time.monotonic() + 60
+            while not queue._waiting and time.monotonic() < deadline:
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+            interrupted.wait(60)
+
+    waits = threading.Event()
+    holder = threading.Thread(target=interrupt, daemon=True)
+    holder.start()
+    waits.wait(60)
+    with pytest.raises(KeyboardInterrupt):
+        store.save_features("g", {"t": table(1.0)})
+    interrupted.set()
+    holder.join(60)
+    store.save_features("g", {"t": table(2.0)}, expected_version=0)
+    assert store.get_features(["t"], "g") == {"t": table(2.0)}
+
+
+def test_a_backup_that_is_interrupted_at_its_end_does_not_open_as_a_store(
+    store: SimpleFeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_features("g", {"t": table(1.0)})
+
+    def then_interrupted(file: Path, target: Path) -> None:
+        put_in_place(file, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("features.store.catalog.sql.put_in_place", then_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.backup(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_going_back_to_a_version_that_was_lost_is_told_as_damage(store: SimpleFeatureStore) -> None:
+    for number in range(3):
+        store.save_features("g", {"t": table(number)})
+    with closing(sqlite3.connect(store.config.folder / "catalog.sqlite3")) as database, database:
+        database.execute("DELETE FROM versions WHERE version = 2")
+    with pytest.raises(CorruptFileError, match="restore it from a backup"):
+        store.rollback("g", 2)
+    with pytest.raises(NotFoundError, match="it keeps versions 1 to 3"):
+        store.rollback("g", 4)
+
+
+def test_any_mapping_of_json_values_is_kept_as_artifacts(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)}, artifacts=MappingProxyType({"a": [1, None]}))
+    assert store.get_artifacts("g") == {"a": [1, None]}
+
+
+def test_a_zone_that_this_machine_does_not_know_is_told_of_its_table(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    (tmp_path / "zones" / "Here").mkdir(parents=True)
+    known = Path(zoneinfo.TZPATH[0], "UTC")
+    shutil.copy(known, tmp_path / "zones" / "Here" / "There")
+    config = FeatureStoreConfig(tmp_path / "store", backend="pandas")
+    try:
+        zoneinfo.reset_tzpath([str(tmp_path / "zones")])
+        when = pandas.Series([0]).astype("datetime64[ns]").dt.tz_localize(zoneinfo.ZoneInfo("Here/There"))
+        with SimpleFeatureStore(config) as store:
+            store.save_features("g", {"t": pandas.DataFrame({"when": when})})
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+    for enabled in (True, False):
+        with SimpleFeatureStore(replace(config, cache_enabled=enabled)) as store:
+            for _ in range(2):
+                with pytest.raises(UnsupportedDataError, match="table 't' of group 'g': this machine") as caught:
+                    store.get_features(["t"], "g")
+                assert caught.value.table == "t"

@@ -1,7 +1,9 @@
 """Every storage keeps the contract."""
 
 import errno
+import fcntl
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -113,3 +115,22 @@ def test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost(
 
 def _is_true(value: object) -> None:
     assert value is True
+
+
+def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "files")
+    staged = storage.stage(lambda path: path.write_bytes(b"content"))
+    looks = LocalStorage(tmp_path / "files")
+    assert looks.in_use(staged.id)
+    child = os.fork()
+    if not child:  # which inherits the lock, and lives for as long as its pipe
+        signal.pause()
+    try:
+        storage.release([staged.id])
+        assert not looks.in_use(staged.id)
+        with storage.path(staged.id).open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            assert not looks.in_use(staged.id)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -104,7 +104,6 @@ def rollback(
     Example:  features rollback movies 3 --store store
     """
     with existing_store(store) as opened:
-        opened.get_artifacts(group, version=version)  # where it is not there, this tells which versions are
         new = opened.rollback(group, version)
     if as_json:
         print_json({"group": group, "version": new, "restored": version})

@@ -236,6 +236,7 @@ def _prepare(frame: Frame, table: str) -> Storable:
 
 
 def _json(artifacts: Mapping[str, Any]) -> str:
+    artifacts = dict(artifacts) if isinstance(artifacts, Mapping) else artifacts
     try:
         text = json.dumps(artifacts, allow_nan=False)
         same = isinstance(artifacts, dict) and json.loads(text) == artifacts

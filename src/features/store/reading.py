@@ -73,6 +73,10 @@ class TableReader:
                 return self._codec.give_away(value)  # it is ours alone: a value from the cache others may have got too
             value = self._cache.get((table.id, wanted), lambda: self._load(table, wanted))
             return self._codec.hand_out(value)
+        except UnsupportedDataError as error:  # pandas makes a frame of what was read only here
+            if error.table is not None:
+                raise
+            raise _of_table(table, error) from error
         except (FeatureStoreError, MemoryError):
             raise
         except Exception as error:

@@ -7,6 +7,7 @@ _PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
 _THREE = "tests/integrity/test_12_pairs.py::test_three_operations_at_once"
 _CONTRACT = "tests/store/test_catalogs.py::TestSqlCatalog"
 _SETTINGS = "tests/integrity/test_02_catalog_settings.py"
+_STORE = "tests/store/test_feature_store.py"
 
 MUTANTS = (
     Mutant(
@@ -107,9 +108,23 @@ MUTANTS = (
     Mutant(
         "refuse-what-is-being-committed",
         "features.store.catalog.queue",
-        before="            if self._withdraw(request):\n",
+        before="            if self._withdraw(request) or not isinstance(error, BusyError):\n",
         after="            if self._withdraw(request) or True:\n",
         killed_by="tests/integrity/test_20_waits.py::test_a_save_that_is_refused_among_others_did_not_happen",
+    ),
+    Mutant(
+        "leave-an-interrupted-save-in-the-queue",
+        "features.store.catalog.queue",
+        before="        except BaseException as error:\n",
+        after="        except BusyError as error:\n",
+        killed_by=f"{_STORE}::test_a_save_that_was_interrupted_while_it_waited_is_not_made_by_the_next",
+    ),
+    Mutant(
+        "go-on-in-the-journal-mode-of-another-release",
+        "features.store.catalog.sqlite",
+        before="        if actual.upper() != journal_mode():\n",
+        after="        if False:\n",
+        killed_by=f"{_STORE}::test_a_log_that_another_release_of_sqlite_began_is_not_used",
     ),
     Mutant(
         "wait-for-a-lock-without-end",

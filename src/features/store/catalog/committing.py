@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import xxhash
 
 from features.errors import ConflictError, NotFoundError
-from features.store.catalog import seals, statements
+from features.store.catalog import lookups, seals, statements
 from features.store.catalog.base import CondemnedError, applied_before
 from features.store.catalog.seals import Row
 from features.store.catalog.tables import FOREVER
@@ -86,7 +86,7 @@ def _plan(connection: sqlite3.Connection, change: Change, found: list[sqlite3.Ro
     for row in ended:
         seals.check_entry(connection, row)
     if change.delete is not None and not ended:
-        held = {row["name"] for row in statements.LATEST.run(connection, group=change.group)} - {None}
+        held = {row["name"] for row in lookups.snapshot(connection, change.group, None)} - {None}
         raise NotFoundError.of("table", change.delete, f"group {change.group!r}", sorted(held))
     documents, added, artifacts = {}, [], head["artifacts"]
     kept = {row["kept"] for row in ended}
@@ -106,9 +106,7 @@ def _plan_restore(connection: sqlite3.Connection, group: str, old: int) -> _Plan
     """Hold again what ``old`` held; a table whose file is the same now carries over."""
     rows = statements.AT.run(connection, group=group, version=old).fetchall()
     if not rows:
-        raise NotFoundError(
-            f"no version {old} in group {group!r}; see its versions()", kind="version", name=str(old), nearest=()
-        )
+        raise lookups.missing(connection, group, old)
     seals.check_snapshot(connection, rows)
     then = {row["name"]: row for row in rows}
     now = {row["name"]: row for row in statements.LATEST.run(connection, group=group)}

@@ -69,8 +69,9 @@ class CommitQueue:
             with self.alone():
                 if request.outcome is None:
                     self._commit_waiting(commit_together)
-        except BusyError:
-            if self._withdraw(request):
+        except BaseException as error:
+            # Left in the queue, it would be committed with somebody else's, long after this thread was told to stop.
+            if self._withdraw(request) or not isinstance(error, BusyError):
                 raise
             request.dealt_with.wait()  # it is in a batch that is being committed just now
         if isinstance(request.outcome, Exception):
@@ -105,6 +106,7 @@ class CommitQueue:
         except Exception as error:  # noqa: BLE001  # it is raised in every thread whose change it stopped
             for request in batch:
                 request.outcome = copy(error)
+                request.outcome.__cause__ = error.__cause__
         finally:
             for request in batch:
                 request.dealt_with.set()

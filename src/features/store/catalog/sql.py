@@ -155,16 +155,23 @@ class SqlCatalog(Catalog):
 
     def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """See ``Catalog.backup``: by SQLite's own means, since any other access to its file drops its locks."""
-        with told("write", target.parent), TemporaryDirectory(dir=target.parent) as scratch:
-            moment, whole = Path(scratch) / "moment", Path(scratch) / "whole"
-            self._copy_to(moment, target)
-            copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)
-            try:
-                bring(list(copy.files()))
-                copy._copy_to(whole, target)
-                put_in_place(whole, target)
-            finally:
-                copy.close()
+        mine: os.stat_result | None = None
+        try:
+            with told("write", target.parent), TemporaryDirectory(dir=target.parent) as scratch:
+                moment, whole = Path(scratch) / "moment", Path(scratch) / "whole"
+                self._copy_to(moment, target)
+                copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)
+                try:
+                    bring(list(copy.files()))
+                    copy._copy_to(whole, target)
+                    mine = whole.stat()
+                    put_in_place(whole, target)
+                finally:
+                    copy.close()
+        except BaseException:  # also while it is tidied up: a copy that failed must not open as a store
+            if mine is not None and target.exists() and os.path.samestat(mine, target.stat()):
+                target.unlink()
+            raise
 
     def _copy_to(self, path: Path, place: Path) -> None:
         """Copy the database to ``path``; errors of the copy are told of ``place``, which it is for."""
@@ -239,9 +246,11 @@ class SqlCatalog(Catalog):
         try:
             committed = self.written_by(change.write_id)
         except FeatureStoreError as unreachable:
+            is_save = change.delete is None and change.restore is None
+            step = f"save again with write_id={change.write_id!r}, which applies it at most once"
             return UnknownOutcomeError(
                 f"the commit to {self._database.path} failed ({error}) and it cannot be told whether it took effect "
-                f"({unreachable}); save again with write_id={change.write_id!r}, which applies it at most once",
+                f"({unreachable}); {step if is_save else 'look at the versions before you repeat it'}",
                 write_id=change.write_id,
             )
         if committed is not None:

@@ -144,6 +144,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._require_in_place()
+                self._require_mode(connection)
                 yield connection
             finally:
                 _end(connection)
@@ -230,6 +231,16 @@ class Database:
         self._file = self._file or there
         if there is None or there != self._file:
             raise self._moved()
+
+    def _require_mode(self, connection: sqlite3.Connection) -> None:
+        """See that the journal still is this release's: one that resets its log safely may have begun one meanwhile."""
+        (actual,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if actual.upper() != journal_mode():
+            raise UnsafeEnvironmentError(
+                f"a process with another release of SQLite gave the catalog {self.path} the journal mode {actual}, "
+                f"in which this process's release, {sqlite3.sqlite_version}, can lose commits; use one release for "
+                "all, and open the store anew"
+            )
 
     def _moved(self) -> StorageError:
         return StorageError(

@@ -45,6 +45,9 @@ _READ_AT_ONCE = 1 << 20
 _MAPPED_AT_ONCE = 16 << 20
 """Bytes of a file that are hashed at a time. All of them mapped would count as memory of the process."""
 
+_COPIED_AT_ONCE = 1 << 20
+"""Bytes of a file that are in memory while it is copied."""
+
 _KEEP_UP_SECONDS = 0.005
 """Pause between two syncs of a large file that is being written."""
 
@@ -70,7 +73,7 @@ class LocalStorage(Storage):
             self.point("storage.create")
             handle = self._create_or_leave_nothing(file)
             try:
-                fcntl.flock(handle, fcntl.LOCK_SH)
+                fcntl.flock(handle, fcntl.LOCK_EX)
                 self.point("storage.write")
                 if large:
                     size, digest = self._write_large(encode, path, handle)
@@ -96,6 +99,7 @@ class LocalStorage(Storage):
         for file in files:
             handle = self._held.pop(file, None)
             if handle is not None:
+                fcntl.flock(handle, fcntl.LOCK_UN)  # a child that was forked meanwhile has the handle, too
                 os.close(handle)
 
     def in_use(self, file: str) -> bool:
@@ -105,7 +109,7 @@ class LocalStorage(Storage):
             self.point("storage.read")
             try:
                 with _opened(path) as handle:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # others may be asking just now
             except BlockingIOError:
                 return True
             except FileNotFoundError:
@@ -116,19 +120,23 @@ class LocalStorage(Storage):
         """See ``Storage.adopt``."""
         path = self.path(file)
         with told("copy", source):
-            if not source.exists():
-                raise NotFoundError(f"file {source} is gone", kind="file", name=file, nearest=())
-            self.point("storage.create")
-            handle = self._create(path)
             try:
-                self.point("storage.write")
-                shutil.copyfile(source, path, follow_symlinks=False)
-                self.point("storage.sync_file")
-                found = _digest(handle)
-                self._disk.sync(handle)
-                return found
-            finally:
-                os.close(handle)
+                origin = os.open(source, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
+            except FileNotFoundError as error:
+                raise NotFoundError(f"file {source} is gone", kind="file", name=file, nearest=()) from error
+            with os.fdopen(origin, "rb", buffering=0) as whole:  # whatever becomes of its name
+                self.point("storage.create")
+                handle = self._create(path)
+                try:
+                    self.point("storage.write")
+                    with open(handle, "wb", buffering=0, closefd=False) as copy:
+                        shutil.copyfileobj(whole, copy, _COPIED_AT_ONCE)
+                    self.point("storage.sync_file")
+                    found = _digest(handle)
+                    self._disk.sync(handle)
+                    return found
+                finally:
+                    os.close(handle)
 
     def seal(self) -> None:
         """See ``Storage.seal``."""
