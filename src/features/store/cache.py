@@ -46,8 +46,8 @@ class _Load:
     over: Signal
     value: Any = None
     error: Exception | None = None
-    stopped: bool = False
-    """Its thread was told to stop, by Ctrl-C for instance, which is nobody else's affair."""
+    stopped: bool = True
+    """It came to no end, as its thread was told to stop, by Ctrl-C for instance, which is nobody else's affair."""
 
     def result(self) -> Any:
         if self.error is not None:
@@ -139,18 +139,16 @@ class FeatureCache:
     def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: _Load) -> Any:
         try:
             value, size = load()
-        except BaseException as error:
+            with self._lock:
+                self._keep(key, value, size)
+            mine.value, mine.stopped = value, False
+        except Exception as error:
+            mine.error, mine.stopped = error, False
+            raise
+        finally:  # whatever stopped this thread, the others do not wait for it
             with self._lock:
                 del self._loading[key]
-            mine.stopped = not isinstance(error, Exception)
-            mine.error = error if isinstance(error, Exception) else None
             mine.over.set()
-            raise
-        with self._lock:
-            del self._loading[key]
-            self._keep(key, value, size)
-        mine.value = value
-        mine.over.set()
         return value
 
     def _keep(self, key: Hashable, value: Any, size: int) -> None:

@@ -23,24 +23,22 @@ MUTANTS = (
     Mutant(
         "keep-a-failed-load",
         "features.store.cache",
-        before="""            with self._lock:
-                del self._loading[key]
-            mine.stopped""",
-        after="            mine.stopped",
+        before="                del self._loading[key]\n",
+        after="                if mine.error is None:\n                    del self._loading[key]\n",
         killed_by="tests/store/test_cache.py::test_a_failed_load_is_not_kept",
     ),
     Mutant(
         "tell-only-one-thread-of-a-failed-load",
         "features.store.cache",
-        before="            mine.error = error if isinstance(error, Exception) else None\n",
-        after="",
+        before="            mine.error, mine.stopped = error, False\n",
+        after="            mine.stopped = False\n",
         killed_by=f"{_THREE}[a file is read by two while it is dropped]",
     ),
     Mutant(
         "do-not-wake-who-waits-for-a-failed-load",
         "features.store.cache",
-        before="            mine.over.set()\n            raise\n",
-        after="            raise\n",
+        before="            mine.over.set()\n",
+        after="            if mine.error is None:\n                mine.over.set()\n",
         killed_by=f"{_THREE}[a file is read by two while it is dropped]",
     ),
     Mutant(
