@@ -86,22 +86,19 @@ def test_drivers_never_import_each_other(driver: str) -> None:
     assert not within(imports(path), *(other for other in DRIVERS if other != driver))
 
 
-def test_sql_paths_and_parquet_each_have_one_place() -> None:
+def test_sql_and_parquet_each_have_one_place() -> None:
     homes = {
         "sqlalchemy": "features.store.catalog",
         "sqlite3": "features.store.catalog",
         "pyarrow.parquet": "features.store.codec",
         "xxhash": "features.store",
     }
-    allowed = {
-        ("features.store.drivers", "sqlalchemy"),  # takes a catalog's URL apart
-    }
     for path in SOURCES:
         name = name_of(path)
         if name.startswith(("features.testing", "features.engineering", "features.cli")):
             continue
         for module, home in homes.items():
-            if within(imports(path), module) and (name, module) not in allowed:
+            if within(imports(path), module):
                 assert within({name}, home), f"{name} imports {module}"
 
 

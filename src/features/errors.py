@@ -1,8 +1,8 @@
 """Every error this library raises on purpose, in one tree.
 
-Each class is named for what went wrong and is also the builtin that a caller would expect, so that both
-``except FeatureStoreError`` and ``except KeyError`` do what they say. The message names the thing and the next
-step; the same facts are attributes, for programs. All of it survives pickling between processes.
+Each class is named for what went wrong and, where Python has one that a caller would expect, is also that builtin, so
+that both ``except FeatureStoreError`` and ``except KeyError`` do what they say. The message names the thing and the
+next step; the same facts are attributes, for programs. All of it survives pickling between processes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class NotFoundError(FeatureStoreError, KeyError):
     """A group, table, version or column that is not there."""
 
     kind: str
-    """What was looked for: "group", "table", "version", "column" or "file"."""
+    """What was looked for: "store", "group", "table", "version", "column", "file" or "family"."""
     name: str
     nearest: tuple[str, ...]
     """Existing names close to the one asked for, nearest first."""

@@ -26,7 +26,7 @@ def run(work: Callable[[int], None], threads: int = THREADS) -> None:
         except BaseException as error:
             failures.append(error)
 
-    running = [threading.Thread(target=guarded, args=(number,)) for number in range(threads)]
+    running = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(threads)]
     for thread in running:
         thread.start()
     for thread in running:
@@ -68,9 +68,11 @@ def test_a_reader_never_sees_tables_of_two_versions(tmp_path: Path) -> None:
 
         def work(thread: int) -> None:
             if thread == 0:
-                for number in range(1, 30):
-                    store.save_features("g", {name: values(0, number) for name in "abc"})
-                done.set()
+                try:
+                    for number in range(1, 30):
+                        store.save_features("g", {name: values(0, number) for name in "abc"})
+                finally:
+                    done.set()
                 return
             last = 0
             while not done.is_set():

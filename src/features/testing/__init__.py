@@ -6,5 +6,5 @@ the perfect store, in memory; ``memory_catalog`` a catalog without a disk; ``str
 ``schedule`` lets a test choose the order in which threads take turns, ``searches`` has ways to choose it, ``history``
 tells whether what they saw could have happened one operation at a time; ``stress`` puts a store under load by many
 processes, kills some, and judges what they saw.
-The library itself never imports any of this.
+The library itself never imports any of this; of the command line, ``stress`` and ``show --fidelity`` do.
 """
