@@ -124,9 +124,76 @@ def test_what_was_pushed_out_leaves_nothing_behind() -> None:
     assert cache.get_stats()["size"] == 0
 
 
+class Key(str):
+    """A key that tells when its owner is about to wait for another's load."""
+
+    waiting: threading.Event
+
+    def __eq__(self, other: object) -> bool:
+        self.waiting.set()
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_load_that_fails_fails_for_all_who_wait_for_it() -> None:
+    cache, loading, key = FeatureCache(), threading.Event(), Key("k")
+    key.waiting = threading.Event()
+    loads: list[int] = []
+
+    def fail():
+        loads.append(1)
+        loading.set()
+        assert key.waiting.wait(60)
+        raise OSError("the disk refused")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.get, "k", fail)
+        assert loading.wait(60)
+        second = threads.submit(cache.get, key, fail)
+        for outcome in (first, second):
+            with pytest.raises(OSError, match="the disk refused"):
+                outcome.result(60)
+    assert len(loads) == 1
+    assert cache.get("k", load("v")) == "v"
+
+
+def test_what_fits_exactly_is_kept() -> None:
+    cache = FeatureCache(max_bytes=10)
+    cache.get("whole", load(1, 10))
+    assert cache.get("whole", refuse) == 1
+    cache = FeatureCache(max_bytes=10)
+    for key, size in (("a", 4), ("b", 6)):
+        cache.get(key, load(key, size))
+    assert [cache.get(key, refuse) for key in "ab"] == ["a", "b"]
+
+
+def test_an_entry_that_is_used_again_and_again_expires_among_many_others() -> None:
+    clock = Clock()
+    cache = FeatureCache(max_size=2, ttl_seconds=3600, waiting=clock)
+    cache.get("old", load("old"))
+    for number in range(1, 200):
+        clock.seconds = float(number)
+        cache.get(number, load(number))
+        assert cache.get("old", refuse) == "old"
+    clock.seconds = 3600.0
+    assert cache.get("old", load("new")) == "new"
+
+
+def test_a_cleared_cache_has_room_again() -> None:
+    cache = FeatureCache(max_bytes=10)
+    assert cache.get_stats()["hit_ratio"] == 0
+    cache.get("a", load(1, 8))
+    cache.clear()
+    assert (cache.get_stats()["size"], cache.get_stats()["bytes"]) == (0, 0)
+    for key, size in (("a", 8), ("b", 2)):
+        cache.get(key, load(key, size))
+    assert cache.get_stats()["size"] == 2
+
+
 def test_a_thread_that_is_told_to_stop_stops_alone() -> None:
-    cache, loading = FeatureCache(), threading.Event()
-    waiting = threading.Event()
+    cache, loading, key = FeatureCache(), threading.Event(), Key("k")
+    waiting = key.waiting = threading.Event()
 
     def stop():
         loading.set()
@@ -137,19 +204,10 @@ def test_a_thread_that_is_told_to_stop_stops_alone() -> None:
         with pytest.raises(KeyboardInterrupt):
             cache.get("k", stop)
 
-    class Key(str):
-        """Tells when its owner is about to wait for the other's load."""
-
-        def __eq__(self, other: object) -> bool:
-            waiting.set()
-            return str.__eq__(self, other)
-
-        __hash__ = str.__hash__
-
     with ThreadPoolExecutor(2) as threads:
         stopped = threads.submit(first)
         assert loading.wait(60)
-        served = threads.submit(cache.get, Key("k"), load("v"))
+        served = threads.submit(cache.get, key, load("v"))
         stopped.result(60)
         assert served.result(60) == "v"
 

@@ -57,6 +57,7 @@ def test_a_wrong_value_names_its_field(field: str, value: object) -> None:
 
 
 def test_the_base_path_alone_is_enough() -> None:
+    assert FeatureStoreConfig("store", cache_ttl_seconds=None).cache_ttl_seconds is None
     config = FeatureStoreConfig("store")
     assert config.folder == config.folder.absolute()
     assert pickle.loads(pickle.dumps(config)) == config

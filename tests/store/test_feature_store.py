@@ -28,6 +28,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import FrameType, MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -453,6 +454,7 @@ def test_changed_bytes_are_never_returned_as_data(tmp_path: Path, backend: str) 
         ("rows", {"rows": 4}),
         ("schema", {"schema": pa.schema([("id", pa.int64()), ("other", pa.float64())])}),
         ("schema", {"schema": pa.schema([("value", pa.float64()), ("id", pa.int64())])}),
+        ("rows", {"rows": 2}),
     ],
 )
 def test_a_sound_file_of_another_table_is_never_returned_as_data(
@@ -1242,3 +1244,27 @@ def test_a_zone_that_this_machine_does_not_know_is_told_of_its_table(tmp_path: P
                 with pytest.raises(UnsupportedDataError, match="table 't' of group 'g': this machine") as caught:
                     store.get_features(["t"], "g")
                 assert caught.value.table == "t"
+
+
+def test_a_write_id_has_255_characters_at_most(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)}, write_id="x" * 255)
+    with pytest.raises(ConfigError):
+        store.save_features("g", {"t": table(1.0)}, write_id="x" * 256)
+
+
+@pytest.mark.parametrize("depth", [201, 100_000])
+def test_lists_in_artifacts_are_no_deeper_than_dicts(store: SimpleFeatureStore, depth: int) -> None:
+    deep: list[Any] = []
+    for _ in range(depth):
+        deep = [deep]
+    with pytest.raises(UnsupportedDataError, match="artifacts must be"):
+        store.save_features("g", {"t": table(1.0)}, artifacts={"deep": deep})
+    assert store.list_feature_groups() == []
+
+
+def test_no_time_is_no_moment(store: SimpleFeatureStore) -> None:
+    pandas = pytest.importorskip("pandas")
+    store.save_features("g", {"t": table(1.0)})
+    for ask in (lambda: store.get_features(["t"], "g", as_of=pandas.NaT), lambda: store.gc(older_than=pandas.NaT)):
+        with pytest.raises(ConfigError):
+            ask()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.errors import CorruptFileError
+from features.errors import CorruptFileError, StorageError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 
 ROWS = 200_000
@@ -98,3 +100,64 @@ def test_a_large_footer_is_not_kept(tmp_path: Path, backend: Any) -> None:
         file.write_bytes(file.read_bytes()[:-8] + bytes(8))
         with pytest.raises(CorruptFileError):
             store.get_features(["t"], "g")
+
+
+def test_a_file_that_is_always_verified_is_also_after_a_good_load(tmp_path: Path, backend: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False, verify_reads="always")
+    with SimpleFeatureStore(config) as store:
+        file = Path(store.save_features("g", {"t": pa.table({"number": [0.5] * 100})})["t"])
+        store.get_features(["t"], "g")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+        with pytest.raises(CorruptFileError) as caught:
+            store.get_features(["t"], "g")
+        assert caught.value.reason == "digest"
+
+
+@pytest.mark.parametrize("verify", ["once", "never"])
+@pytest.mark.parametrize("frame", [pa.table({"number": [0.5]}), LARGE], ids=["small", "large"])
+def test_a_file_of_another_size_is_never_parsed(tmp_path: Path, frame: pa.Table, verify: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False, verify_reads=verify)
+    with SimpleFeatureStore(config) as store:
+        file = Path(store.save_features("g", {"t": frame})["t"])
+        whole = file.read_bytes()
+        for other in (whole + b"x", whole[:-1], whole * 2):
+            file.write_bytes(other)
+            for ask in (store.get_features, store.scan_features):
+                with pytest.raises(CorruptFileError) as caught:
+                    ask(["t"], "g")
+                assert caught.value.reason == "size"
+
+
+@pytest.mark.parametrize("ask", ["get_features", "scan_features"])
+def test_want_of_memory_is_no_damage(tmp_path: Path, ask: str) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False)) as store:
+        store.save_features("g", {"t": LARGE})
+
+        def want(label: str) -> None:
+            if label == "storage.read":
+                raise MemoryError
+
+        store._storage.point = want
+        with pytest.raises(MemoryError):
+            getattr(store, ask)(["t"], "g")
+
+
+def test_want_of_open_files_is_told_as_the_systems(tmp_path: Path) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False, verify_reads="never")
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": LARGE})
+        store.get_features(["t"], "g")  # which opens whatever else it needs
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        def no_more(label: str) -> None:
+            if label == "storage.read":
+                resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+
+        store._storage.point = no_more
+        try:
+            with pytest.raises(StorageError) as caught:
+                store.get_features(["t"], "g")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert caught.value.errno == errno.EMFILE

@@ -15,6 +15,7 @@ from features.errors import StorageError
 from features.store.storage import local
 from features.store.storage.base import Storage
 from features.store.storage.disk import Disk
+from features.store.storage.folders import claim_folder, put_in_place
 from features.store.storage.local import LocalStorage
 from features.testing.storage_contract import StorageContract
 
@@ -115,6 +116,67 @@ def test_an_error_that_the_disk_told_while_a_large_file_was_written_is_not_lost(
 
 def _is_true(value: object) -> None:
     assert value is True
+
+
+def test_an_error_that_the_disk_told_at_the_end_of_a_large_file_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_KEEP_UP_SECONDS", 60)
+    storage = LocalStorage(tmp_path / "files", Watched(OSError(errno.EIO, "lost what was written")))
+    with pytest.raises(StorageError, match="lost what was written"):
+        storage.stage(lambda path: _is_true(path.write_bytes(b"one") == 3), large=True)
+    assert list(storage.files()) == []
+
+
+class Folders(Disk):
+    """The system's disk, which notes whose names it synced, and may fail then."""
+
+    def __init__(self, failure: OSError | None = None) -> None:
+        self.synced: list[Path] = []
+        self._failure = failure
+
+    def sync_folder(self, folder: Path) -> None:
+        self.synced.append(folder)
+        if self._failure is not None:
+            raise self._failure
+        super().sync_folder(folder)
+
+
+def test_a_claimed_folder_is_durable_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="refused"):
+        claim_folder(tmp_path / "folder", Folders(OSError(errno.EIO, "refused")))
+    assert not (tmp_path / "folder").exists()
+    disk = Folders()
+    claim_folder(tmp_path / "folder", disk)
+    assert disk.synced == [tmp_path]
+    with pytest.raises(StorageError, match="is there already"):
+        claim_folder(tmp_path / "folder", disk)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_put_in_place_is_durable_and_over_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "this file system has no links")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    file, target = tmp_path / "file", tmp_path / "target"
+    target.write_text("theirs")
+    file.write_text("ours")
+    with pytest.raises(StorageError, match="is there already"):
+        put_in_place(file, target)
+    assert target.read_text() == "theirs"
+    target.unlink()
+    with pytest.raises(StorageError, match="refused"):
+        put_in_place(file, target, Folders(OSError(errno.EIO, "refused")))
+    assert not target.exists()
+    file.write_text("ours")
+    disk = Folders()
+    put_in_place(file, target, disk)
+    assert target.read_text() == "ours"
+    assert disk.synced == [tmp_path]
 
 
 def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:

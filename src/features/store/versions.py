@@ -103,7 +103,7 @@ class Problem:
     """"missing", "unreadable", "size", "digest", "rows", "schema" or "catalog"."""
     file: str | None
     where: str
-    """group/table, or the catalog."""
+    """group/table and the version that brought the file, or the catalog."""
     message: str
 
 
