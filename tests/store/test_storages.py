@@ -3,7 +3,8 @@
 import errno
 import fcntl
 import os
-import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -184,15 +185,11 @@ def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_pa
     staged = storage.stage(lambda path: path.write_bytes(b"content"))
     looks = LocalStorage(tmp_path / "files")
     assert looks.in_use(staged.id)
-    child = os.fork()
-    if not child:  # which inherits the lock, and lives for as long as its pipe
-        signal.pause()
-    try:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    # A child that has the handle, as one that is forked would: its lock ends with the last that has it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[storage._held[staged.id]]):
         storage.release([staged.id])
         assert not looks.in_use(staged.id)
         with storage.path(staged.id).open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH)
             assert not looks.in_use(staged.id)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
