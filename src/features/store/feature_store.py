@@ -58,6 +58,27 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     One store may be shared between threads, and any number of processes may open the same folder. It is pickled as
     its configuration. It may not be carried over a fork: open it in the child.
+
+    Args:
+        config: where the store is, and how it is used.
+
+    Raises:
+        ConfigError: ``config`` is no ``FeatureStoreConfig``.
+        MissingExtraError: the library of its backend is not installed.
+        UnsafeEnvironmentError: what is there is no store, or of another release's layout, or cannot be kept safe.
+        CorruptFileError, StorageError, BusyError: as below.
+
+    What any method may raise, beside what it says of itself:
+
+    - ``StoreClosedError`` after ``close``, and ``UnsafeEnvironmentError`` in the child of a fork, or where the catalog
+      is used by another release of SQLite in a way that is not safe for this one;
+    - ``CorruptFileError``: the catalog, or a file that is read, is not what was saved;
+    - ``StorageError``: the disk refused, or the catalog was moved;
+    - ``BusyError``: other writers kept the store busy for ``busy_timeout_seconds``.
+
+    Of those that write, each leaves the store as it was, except that a collection may have dropped versions and not
+    have deleted all of their files. ``UnknownOutcomeError``, of ``save_features``, ``delete_feature`` and ``rollback``,
+    alone leaves it open whether there is a new version.
     """
 
     def __init__(self, config: FeatureStoreConfig[FrameT]) -> None:
@@ -159,6 +180,7 @@ class SimpleFeatureStore(Generic[FrameT]):
 
         Raises:
             NotFoundError: there is no such group, or its latest version has no such table.
+            UnknownOutcomeError: nobody can tell whether it was committed; look at ``versions`` before it is repeated.
         """
         self._require_usable()
         group, name = self._existing(group), check_name(name, "table")
@@ -172,6 +194,8 @@ class SimpleFeatureStore(Generic[FrameT]):
 
         Raises:
             NotFoundError: there is no such group or version.
+            ConfigError: ``version`` is no whole number from 1.
+            UnknownOutcomeError: nobody can tell whether it was committed; look at ``versions`` before it is repeated.
         """
         self._require_usable()
         group = self._existing(group)
@@ -324,6 +348,9 @@ class SimpleFeatureStore(Generic[FrameT]):
             deep: also read every file and compare its digest, rows and columns.
             repair: move files that no version refers to, and files found damaged, into ``lost+found``. A table whose
                 file was damaged stays missing in its versions: load an older one, roll back, or save it anew.
+
+        Raises:
+            ConfigError: ``deep`` or ``repair`` is neither True nor False.
         """
         self._require_usable()
         deep, repair = arguments.flag("deep", deep), arguments.flag("repair", repair)
@@ -364,7 +391,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         Raises:
             ConfigError: ``path`` is no path.
             StorageError: the folder is not empty, or inside this store, or the disk refused.
-            CorruptFileError: a file's bytes are not those that were saved.
+            CorruptFileError: a file is gone, or its bytes are not those that were saved.
+            BusyError: collections kept taking away what was to be copied.
         """
         self._require_usable()
         try:
