@@ -80,7 +80,7 @@ class FieldNames:
         """Note which of the names that are to be renamed stand in ``records``, and which only as they would be."""
         for record in records if self._not_found else ():
             self._instead |= {theirs for theirs in self._not_found if self.rename[theirs] in record}
-            self._not_found -= record.keys()
+            self._not_found.difference_update(record)
             if not self._not_found:
                 break
 
@@ -90,9 +90,10 @@ class FieldNames:
         Raises:
             InvalidMoviesError: one did.
         """
-        for theirs in sorted(self._not_found & self._instead):
-            reason = f"{source} has no field {theirs!r} to rename, but {self.rename[theirs]!r} itself; leave that out"
-            raise InvalidMoviesError(reason, count=0, problems=())
+        for theirs, ours in self.rename.items():
+            if theirs in self._not_found & self._instead:
+                reason = f"{source} has no field {theirs!r} to rename, but {ours!r} itself; mend the name, or drop it"
+                raise InvalidMoviesError(reason, count=0, problems=())
 
     def present(self, names: Sequence[str], source: str) -> dict[str, list[str]]:
         """The columns of each field among ``names``, the header of ``source``.

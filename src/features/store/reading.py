@@ -91,9 +91,9 @@ class TableReader:
         """
         try:
             with self._opened(table, at_once=False) as (source, footer):
-                if footer is not None:
+                if footer is not None and footer.metadata is None:
                     with open_parquet(source, footer):
-                        pass  # it has been compared
+                        pass  # which has compared it
                 return self._codec.scan(self._storage.path(table.id), columns)
         except UnsupportedDataError as error:
             raise _of_table(table, error) from error

@@ -129,7 +129,7 @@ class LocalStorage(Storage):
                 handle = self._create(path)
                 try:
                     self.point("storage.write")
-                    with open(handle, "wb", buffering=0, closefd=False) as copy:
+                    with open(handle, "wb", closefd=False) as copy:  # which asks again where the disk took less
                         shutil.copyfileobj(whole, copy, _COPIED_AT_ONCE)
                     self.point("storage.sync_file")
                     found = _digest(handle)
