@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -125,6 +126,24 @@ def test_a_table_without_rows_is_shown(run: Run) -> None:
 def test_as_many_first_rows_are_shown_as_there_are(run: Run, rows: int) -> None:
     save("mine", t=pa.table({"x": [1, 2]}))
     assert len(run("show", "mine", "t", "--rows", rows, "--json").json["first_rows"]) == min(rows, 2)
+
+
+@pytest.mark.parametrize("rows", [0, 3, 5000])
+def test_the_first_rows_of_a_large_table_are_shown_without_the_others(run: Run, rows: int) -> None:
+    numbers = np.random.default_rng(1).standard_normal(2_200_000)
+    save("g", t=pa.table({"x": numbers}))
+    document = run("show", "g", "t", "--rows", rows, "--json").json
+    assert document["bytes"] > 16 << 20
+    assert [row["x"] for row in document["first_rows"]] == numbers[:rows].tolist()
+
+
+def test_a_large_table_that_cannot_be_read_in_pieces_is_shown(run: Run) -> None:
+    maps = pa.array([[("a", 1)], [("b", 2)]], pa.map_(pa.string(), pa.int8()))
+    numbers = np.random.default_rng(1).integers(0, 1 << 62, (1 << 20, 4)).tobytes()
+    save("g", t=pa.table({"m": maps, "x": [numbers, b""]}))
+    document = run("show", "g", "t", "--rows", 1, "--json").json
+    assert document["bytes"] > 16 << 20
+    assert document["first_rows"][0]["m"] == [["a", 1]]
 
 
 def test_values_that_json_lacks_are_told_as_text(run: Run) -> None:

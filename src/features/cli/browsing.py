@@ -10,6 +10,7 @@ import typer
 from features.cli.opening import existing_store
 from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Version, command
 from features.cli.screen import brief, counted, json_value, moment_text, print_json, print_table, say, size_text
+from features.errors import UnsupportedDataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from features.store.versions import GroupVersion, TableFile
 
 _CELL = 20
+_LARGE = 16 << 20
+"""Bytes of a file from which on it takes longer to load than to get ready for reading a part of it."""
+_BATCH = 4096
+"""Rows that are read at a time."""
 _TYPES = {
     "large_string": "string",
     "string_view": "string",
@@ -183,8 +188,8 @@ def _table_document(
     store: SimpleFeatureStore[Any], group: str, table: str, version: int | None, rows: int
 ) -> dict[str, Any]:
     info = store.get_feature_info(table, group, version=version)
-    frame: pa.Table = store.get_features([table], group, version=version)[table]
-    meanings, rows = _descriptions(info), min(rows, frame.num_rows)
+    frame = _first_rows(store, info, version, min(rows, info.rows))
+    meanings = _descriptions(info)
     return {
         "group": group,
         **_file_record(info),
@@ -193,14 +198,20 @@ def _table_document(
             for field in frame.schema
         ],
         "first_rows": [
-            {field: values[at] for field, values in zip(frame.schema.names, _values(frame, rows), strict=True)}
-            for at in range(rows)
+            {field: _value(column, at) for field, column in zip(frame.schema.names, frame.columns, strict=True)}
+            for at in range(frame.num_rows)
         ],
     }
 
 
-def _values(frame: pa.Table, rows: int) -> list[list[Any]]:
-    return [[_value(column, at) for at in range(len(column))] for column in frame.slice(0, rows).columns]
+def _first_rows(store: SimpleFeatureStore[Any], table: TableFile, version: int | None, rows: int) -> pa.Table:
+    if table.size > _LARGE:
+        try:
+            scan = store.scan_features([table.name], table.group, version=version)[table.name]
+            return scan.head(rows, batch_size=_BATCH, batch_readahead=0, fragment_readahead=0)
+        except UnsupportedDataError:  # it has a column that is only read whole
+            pass
+    return store.get_features([table.name], table.group, version=version)[table.name].slice(0, rows)
 
 
 def _value(column: pa.ChunkedArray, at: int) -> Any:
