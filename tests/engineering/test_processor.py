@@ -67,6 +67,12 @@ def test_as_of_may_be_a_date_or_text(as_of):
     assert AdvancedTMDBPreProcessor(RECORDS, backend=ENGINES[0], as_of=as_of).state.as_of == AS_OF
 
 
+@pytest.mark.parametrize("as_of", ["2024-2-29", "20240229", "2024-W09-4", "2023-02-29", "yesterday", "", 20240229])
+def test_what_is_no_day_as_movies_have_it_is_refused(as_of):
+    with pytest.raises(ConfigError, match="it must be a date or 'YYYY-MM-DD'"):
+        AdvancedTMDBPreProcessor(RECORDS, backend=ENGINES[0], as_of=as_of)
+
+
 def test_no_time_is_no_day():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ConfigError, match="as_of is NaT"):

@@ -99,12 +99,12 @@ def day(text: str | None) -> dt.date | None:
     Raises:
         typer.BadParameter: it is no such day.
     """
-    if text is None:
-        return None
-    try:
-        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint="--as-of") from None
+    from features.engineering.values import date
+
+    found = date(text, from_csv=False)
+    if found is None and text is not None:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint="--as-of")
+    return found
 
 
 def span(text: str | None) -> dt.timedelta | None:

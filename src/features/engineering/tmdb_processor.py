@@ -17,7 +17,7 @@ from features.engineering.families import default_features
 from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.fitting import FittedState, fit
 from features.engineering.movies import Movies
-from features.engineering.values import is_missing
+from features.engineering.values import date, is_missing
 from features.errors import ConfigError, NotFoundError
 from features.frames import Frame, backend_of
 
@@ -151,12 +151,8 @@ def _typed(movies: Any) -> Movies:
 
 
 def _day(as_of: object) -> dt.date | None:
-    if as_of is None:
-        return None
-    if isinstance(as_of, dt.date) and not is_missing(as_of):  # pandas' NaT passes for a datetime
-        return as_of.date() if isinstance(as_of, dt.datetime) else as_of
-    try:
-        return dt.datetime.strptime(str(as_of), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
-    except ValueError:
+    day = None if is_missing(as_of) else date(as_of, from_csv=False)  # pandas' NaT passes for a datetime
+    if day is None and as_of is not None:
         message = f"as_of is {as_of!r}; it must be a date or 'YYYY-MM-DD'"
-        raise ConfigError(message, field="as_of", value=as_of) from None
+        raise ConfigError(message, field="as_of", value=as_of)
+    return day
