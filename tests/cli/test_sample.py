@@ -67,3 +67,10 @@ def test_wrong_use_is_told(run: Run, arguments: tuple[str, ...]) -> None:
     outcome = run("sample", *arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error: ")
+
+
+def test_force_without_a_file_is_a_slip(run: Run) -> None:
+    outcome = run("sample", 1, "--force")
+    assert outcome.code == 2
+    assert "it is for --out" in outcome.err
+    assert outcome.out == ""

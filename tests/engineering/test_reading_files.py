@@ -58,6 +58,14 @@ def test_json_may_be_records_or_pages(tmp_path, content, expected):
     assert movies.read == len(expected)
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path, "movie.json", json.dumps(ONE))
+    assert read_movies("~/movie.json").table.num_rows == 1
+    with pytest.raises(SourceNotFoundError, match="no file ~nobody-of-that-name/movie"):
+        read_movies("~nobody-of-that-name/movie.json")
+
+
 def test_genres_of_details_are_read(tmp_path):
     movies = read_movies(written(tmp_path, "movie.json", json.dumps(ONE)))
     assert movies.table["genre_ids"].to_pylist() == [[28, 878]]

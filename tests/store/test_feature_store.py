@@ -171,6 +171,12 @@ def test_artifacts_are_json_and_come_back_equal(store: SimpleFeatureStore) -> No
     assert len(store.versions("g")) == 1
 
 
+@pytest.mark.parametrize("wrong", [float("inf"), b"x", (1,), {2: 3}])
+def test_the_artifact_that_is_not_json_is_named(store: SimpleFeatureStore, wrong: object) -> None:
+    with pytest.raises(UnsupportedDataError, match=r"artifacts must be .*: 'loss': "):
+        store.save_features("g", {"t": table(1.0)}, artifacts={"epoch": 3, "loss": wrong})
+
+
 def test_artifacts_that_only_a_shallow_call_could_read_are_refused(store: SimpleFeatureStore) -> None:
     deep: dict[str, object] = {}
     for _ in range(199):

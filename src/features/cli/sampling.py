@@ -37,6 +37,8 @@ def sample(
     Example:  features sample 100000 --out movies.parquet
               features sample 1000 --seed 7 | features build - --store store
     """
+    if force and out is None:
+        raise typer.BadParameter("it is for --out", param_hint="--force")
     wanted = destination(out, tuple(_WRITERS), force=force) if out else None
     from features.engineering.sample import movies_made_up
 

@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -65,6 +65,8 @@ def opened(source: PathLike | IO[Any]) -> Iterator[tuple[io.BufferedReader, str 
             yield stream, None
         return
     path = Path(source)
+    with suppress(RuntimeError):  # a user that there is not: then it is a name like any other
+        path = path.expanduser()
     if not path.exists():
         raise SourceNotFoundError(f"there is no file {path}; check the path", path=str(path))
     if path.is_dir():

@@ -237,22 +237,28 @@ def _prepare(frame: Frame, table: str) -> Storable:
 
 def _json(artifacts: Mapping[str, Any]) -> str:
     artifacts = dict(artifacts) if isinstance(artifacts, Mapping) else artifacts
-    try:
-        text = json.dumps(artifacts, allow_nan=False)
-        same = isinstance(artifacts, dict) and json.loads(text) == artifacts
-        reason = "they would come back changed"
-    except (TypeError, ValueError, RecursionError) as error:
-        same, reason = False, str(error)
-    if same and _levels(artifacts) > _DEEPEST:
-        same, reason = False, f"they are nested more than {_DEEPEST} deep"
-    if not same:
+    text, reason = _as_json(artifacts)
+    if reason is not None:
+        members = artifacts.items() if isinstance(artifacts, dict) else ()
+        unfit = next((f": {key!r:.80}" for key, value in members if _as_json({key: value})[1]), "")
         raise UnsupportedDataError(
-            f"artifacts must be a dict of JSON values with text keys: {reason}",
+            f"artifacts must be a dict of JSON values with text keys{unfit}: {reason}",
             table=None,
             column=None,
             dtype=type(artifacts).__name__,
         )
     return text
+
+
+def _as_json(artifacts: Any) -> tuple[str, str | None]:
+    """The text, and what is against it."""
+    try:
+        text = json.dumps(artifacts, allow_nan=False)
+        if not (isinstance(artifacts, dict) and json.loads(text) == artifacts):
+            return text, "they would come back changed"
+    except (TypeError, ValueError, RecursionError) as error:
+        return "", str(error)
+    return text, f"they are nested more than {_DEEPEST} deep" if _levels(artifacts) > _DEEPEST else None
 
 
 def _levels(value: Any) -> int:
