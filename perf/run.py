@@ -93,6 +93,8 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     # Not left to argparse: of Python 3.11 it holds an absent list to the choices too.
     if unknown := [script for script in given.scripts if script not in names]:
         parser.error(f"no script {unknown[0]!r}; there are {', '.join(names)}")
+    if given.readme and peers(given.out) is None:
+        parser.error("README tells of other stores, too; measure these first, with: tox -e peers")
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,16 +21,29 @@ TOLD = (
     ("rounds of 8 threads on one store that succeed", "concurrent_access", "8 threads, one store: success rate"),
     ("their saves that were lost", "concurrent_access", "8 threads, one store: acknowledged saves lost or changed"),
     ("memory growth over 20 seconds of saves and loads", "stability", "memory growth over the run"),
+    (
+        "memory that a save takes beside the table, as a share of it, pandas",
+        "store_memory",
+        "pandas: rise of a save over the frame",
+    ),
+    ("the same, polars", "store_memory", "polars: rise of a save over the frame"),
+    (
+        "that saving a stream takes, as a share of all that it brings",
+        "store_memory",
+        "polars: rise of saving a stream over the whole table",
+    ),
     ("`features build --sample 1000`, the whole process", "startup", "features build --sample 1000"),
 )
 """What is told, and the script and criterion that it comes from."""
+
+_SAVED = re.compile("(.+): save, (.+)")
 
 
 def with_figures(readme: str, results: Mapping[str, Any]) -> str:
     """README with its section on cost as ``results`` have it; put before "Contributing" where there is none yet.
 
     Raises:
-        KeyError: a figure is not in the results: they are not of a whole run.
+        KeyError: a figure is not in the results: they are not of a whole run, or ``tox -e peers`` did not run.
     """
     before, found, after = readme.partition(f"{HEADING}\n")
     if found:
@@ -62,8 +76,36 @@ def section(results: Mapping[str, Any]) -> str:
         "| what | figure | must be | measured by |",
         "| --- | --- | --- | --- |",
         *rows,
+        "",
+        *beside_others(results["peers"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def beside_others(report: Mapping[str, Any] | None) -> list[str]:
+    """A table of the libraries that were compared: one line each, with its syncs, saves and loads."""
+    if report is None:
+        raise KeyError("peers")
+    medians = {each["name"]: number_text(each["median"]) for each in report["measurements"]}
+    told = [found.groups() for found in map(_SAVED.fullmatch, medians) if found]
+    sizes, names = (list(dict.fromkeys(column)) for column in zip(*told, strict=True))
+    rows = [
+        [
+            name,
+            medians.get(f"{name}: syncs for each save", "not known"),
+            *(f"{medians[f'{size}: save, {name}']} / {medians[f'{size}: load, {name}']}" for size in sizes),
+        ]
+        for name in names
+    ]
+    return [
+        "Beside what else keeps tables, each with its own defaults: milliseconds to save and to load a table of",
+        "floats, uncached, and how often a save asks the disk to write. After one that does not, a power cut may take",
+        "what was saved. `tox -e peers` measures it.",
+        "",
+        f"| save / load, ms | syncs | {' | '.join(sizes)} |",
+        f"| --- | --- |{' --- |' * len(sizes)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
 
 
 def amount(criterion: Mapping[str, Any]) -> str:

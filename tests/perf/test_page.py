@@ -179,12 +179,7 @@ def test_charts_are_parted_evenly(drawing: ModuleType) -> None:
 
 def test_readme_gets_its_figures_from_the_results_once(drawing: ModuleType) -> None:
     readme = importlib.import_module("page.readme")
-    results = some_results()
-    speed = results["runs"][0]["report"]
-    results["runs"] = [
-        {"report": {"script": script, "criteria": [{**speed["criteria"][0], "name": name}]}}
-        for _, script, name in readme.TOLD
-    ]
+    results = results_that_readme_tells(readme)
     told = readme.with_figures("# Ours\n\n## Contributing\n\nPlease do.\n", results)
     assert told.count("| 12 MB/s | ≥ 10 | `store_throughput.py` |") == 4
     assert told.startswith("# Ours\n\n## What it costs\n")
@@ -194,6 +189,31 @@ def test_readme_gets_its_figures_from_the_results_once(drawing: ModuleType) -> N
     assert readme.with_figures(told, results).count("| 9 MB/s (not reached) | ≥ 10 | `feature_generation.py` |") == 1
     with pytest.raises(KeyError, match="feature_generation"):
         readme.with_figures(told, some_results())
+
+
+def test_readme_tells_what_other_stores_take(drawing: ModuleType) -> None:
+    readme = importlib.import_module("page.readme")
+    results = results_that_readme_tells(readme)
+    told = readme.with_figures("## Contributing\n", results).splitlines()
+    assert "| save / load, ms | syncs | 50 × 4 | 1,000 × 31 |" in told
+    assert "| ours | 7 | 1 / 2 | 10 / 20 |" in told
+    assert "| theirs | not known | 3 / 4 | 30 / 40 |" in told
+    with pytest.raises(KeyError, match="peers"):
+        readme.with_figures("## Contributing\n", {**results, "peers": None})
+
+
+def results_that_readme_tells(readme: ModuleType) -> dict[str, Any]:
+    results = some_results()
+    criterion = results["runs"][0]["report"]["criteria"][0]
+    results["runs"] = [
+        {"report": {"script": script, "criteria": [{**criterion, "name": name}]}} for _, script, name in readme.TOLD
+    ]
+    medians: dict[str, int] = {"ours: syncs for each save": 7, "50 × 4: tables of ours that came back changed": 0}
+    for size, times in (("50 × 4", 1), ("1,000 × 31", 10)):
+        medians |= {f"{size}: save, ours": 1 * times, f"{size}: load, ours": 2 * times}
+        medians |= {f"{size}: save, theirs": 3 * times, f"{size}: load, theirs": 4 * times}
+    results["peers"]["measurements"] = [{"name": name, "median": median} for name, median in medians.items()]
+    return results
 
 
 def some_results() -> dict[str, Any]:
