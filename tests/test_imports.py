@@ -7,10 +7,14 @@ import re
 import subprocess
 import sys
 import textwrap
+from types import ModuleType
 
+import pyarrow as pa
 import pytest
 
 import features
+from features.frames import backend_of, is_stream
+from features.store.codec.arrow_streams import arrow_stream
 from tests.conftest import INSTALLED
 
 DATAFRAME_LIBRARIES = [name for name in INSTALLED if name != "pyarrow"]
@@ -109,3 +113,15 @@ def test_the_core_installs_at_most_six_packages() -> None:
 
 def test_both_modules_say_the_same_version() -> None:
     assert importlib.metadata.version("typed-feature-store") == features.__version__
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow.dataset"])
+def test_a_library_that_another_thread_is_just_importing_is_not_taken_for_whole(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, ModuleType(library))
+    table = pa.table({"a": [1]})
+    assert backend_of(table) == "pyarrow"
+    assert backend_of(table.to_reader()) is None
+    assert is_stream(table.to_reader())
+    assert arrow_stream(table.to_reader(), "t").schema == table.schema

@@ -82,7 +82,7 @@ class NotFoundError(FeatureStoreError, KeyError):
             message += f"; did you mean {' or '.join(map(repr, nearest))}?"
         elif names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            message += f"; there is {', '.join(map(repr, names[:5]))}{more}"
+            message += f"; available: {', '.join(map(repr, names[:5]))}{more}"
         elif kind in ("group", "table"):
             message += "; there is none yet, so make one with save_features()"
         return cls(message, kind=kind, name=name, nearest=nearest)
@@ -149,7 +149,7 @@ class StoreClosedError(FeatureStoreError, ValueError):
 class UnknownOutcomeError(FeatureStoreError):
     """A commit failed, and the catalog could not be asked whether it took effect.
 
-    Save the same again with ``write_id=error.write_id``, once the cause is mended: it is applied at most once.
+    Save the same again with ``write_id=error.write_id``, once the cause is fixed: it is applied at most once.
     """
 
     write_id: str
@@ -178,3 +178,15 @@ class MissingExtraError(FeatureStoreError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
     package: str
+
+
+def is_the_callers(error: BaseException) -> bool:
+    """Whether an ``OSError`` that came up in our work is a signal handler's own, such as the ``TimeoutError`` of a
+    deadline. The system's have a number, and what parsers raise is a plain one or of a class of theirs.
+    """
+    return (
+        isinstance(error, OSError)
+        and error.errno is None
+        and type(error) is not OSError
+        and type(error).__module__ == "builtins"
+    )

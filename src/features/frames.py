@@ -25,22 +25,29 @@ Scan: TypeAlias = Any
 """A table that is read later, piece by piece: a polars ``LazyFrame`` or a ``pyarrow.dataset.Dataset``."""
 
 
+_FRAMES: dict[Backend, tuple[str, ...]] = {
+    "pandas": ("DataFrame",),
+    "polars": ("DataFrame", "LazyFrame"),
+    "pyarrow": ("Table", "RecordBatch"),
+}
+
+
 def backend_of(frame: object) -> Backend | None:
     """The library that ``frame`` is a table of, or None. Imports nothing: a frame's library is already loaded."""
-    pandas, polars, pyarrow = (sys.modules.get(name) for name in BACKENDS)
-    if pandas is not None and isinstance(frame, pandas.DataFrame):
-        return "pandas"
-    if polars is not None and isinstance(frame, (polars.DataFrame, polars.LazyFrame)):
-        return "polars"
-    if pyarrow is not None and isinstance(frame, (pyarrow.Table, pyarrow.RecordBatch)):
-        return "pyarrow"
+    for backend, names in _FRAMES.items():
+        if isinstance(frame, loaded(backend, *names)):
+            return backend
     return None
+
+
+def loaded(module: str, *names: str) -> tuple[Any, ...]:
+    """Those of a module's classes that are there: none before it is imported, and perhaps not all while it is."""
+    return tuple(kind for name in names if (kind := getattr(sys.modules.get(module), name, None)) is not None)
 
 
 def is_stream(frame: object) -> bool:
     """Whether ``frame`` gives Arrow record batches one after another. Imports nothing."""
-    datasets = sys.modules.get("pyarrow.dataset")
-    if datasets is not None and isinstance(frame, (datasets.Dataset, datasets.Scanner)):
+    if isinstance(frame, loaded("pyarrow.dataset", "Dataset", "Scanner")):
         return True
     return hasattr(frame, "__arrow_c_stream__") and not isinstance(frame, type)
 

@@ -553,3 +553,15 @@ def test_sample_movies_are_the_same_everywhere_and_look_real():
     popularity = sorted(movie["popularity"] for movie in movies)
     assert popularity[1000] * 10 < popularity[-20]
     assert len({movie["original_language"] for movie in movies}) > 5
+
+
+def test_what_a_signal_handler_raises_is_not_told_of_the_file():
+    class Slow(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        read_movies(io.BufferedReader(Slow()))

@@ -13,7 +13,10 @@ import pyarrow as pa
 import pytest
 
 from features.errors import CorruptFileError, StorageError
+from features.store.drivers import open_catalog, open_storage
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.storage.base import Storage
+from features.store.storage.local import LocalStorage
 
 ROWS = 200_000
 LARGE = pa.table(
@@ -161,3 +164,47 @@ def test_want_of_open_files_is_told_as_the_systems(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         assert caught.value.errno == errno.EMFILE
+
+
+class Deadline(Exception):  # noqa: N818  # as users name theirs
+    """What a signal handler of the user's may raise."""
+
+
+@pytest.mark.parametrize("own", [Deadline("mine"), TimeoutError("mine"), RecursionError("mine")], ids=repr)
+@pytest.mark.parametrize("load", ["get_features", "scan_features"])
+def test_what_a_signal_handler_raises_is_not_told_as_damage(
+    tmp_path: Path, backend: Any, own: Exception, load: str
+) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": LARGE})
+    storage = Interrupted(own, open_storage(config))
+    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+        with pytest.raises(type(own), match="mine") as caught:
+            getattr(store, load)(["t"], "g")
+        assert caught.value is own
+        assert bytes_of(store.get_features(["t"], "g")["t"]) == bytes_of(LARGE)
+
+
+def test_what_a_signal_handler_raises_is_not_told_as_the_disks_refusal(tmp_path: Path, backend: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend)
+    own = TimeoutError("mine")
+    storage = Interrupted(own, open_storage(config), "storage.write")
+    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+        with pytest.raises(TimeoutError, match="mine") as caught:
+            store.save_features("g", {"t": LARGE})
+        assert caught.value is own
+        assert store.list_feature_groups() == []
+        assert list(storage.files()) == []
+
+
+class Interrupted(LocalStorage):
+    """Raises ``own`` once, in the midst of an effect, as a signal handler would."""
+
+    def __init__(self, own: Exception, storage: Storage, effect: str = "storage.read") -> None:
+        super().__init__(storage.path("0" * 32).parent)
+        self._own, self._effect = [own], effect
+
+    def point(self, effect: str) -> None:  # type: ignore[override]
+        if effect == self._effect and self._own:
+            raise self._own.pop()

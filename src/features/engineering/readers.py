@@ -32,7 +32,7 @@ from features.engineering.batch import (
 )
 from features.engineering.opening import COMPRESSIONS, name_of, not_movies, opened, rewound
 from features.engineering.opening import PathLike as PathLike
-from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError
+from features.errors import ConfigError, InvalidMoviesError, SourceNotFoundError, is_the_callers
 from features.threads import begun
 
 Format: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
@@ -90,7 +90,7 @@ def _told_as_movies(where: str, named: Format | None) -> Iterator[None]:
     except PermissionError:
         raise not_movies(where, "may not be read by you; check its permissions") from None
     except (csv.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:
-        if isinstance(error, SourceNotFoundError):
+        if isinstance(error, SourceNotFoundError) or is_the_callers(error):
             raise
         raise not_movies(where, f"cannot be read: {error}") from error
 

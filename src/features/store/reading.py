@@ -10,11 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.errors import CorruptFileError, FeatureStoreError, NotFoundError, UnsupportedDataError
+from features.errors import (
+    CorruptFileError,
+    FeatureStoreError,
+    NotFoundError,
+    UnsupportedDataError,
+    is_the_callers,
+)
 from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
 from features.store.codec.footers import DisagreementError, Footer, Source, open_parquet
+from features.store.codec.refusal import is_of_the_moment
 from features.store.config import Reads
 from features.store.storage.base import Storage, digest_of
 from features.store.storage.refusal import told
@@ -23,8 +30,10 @@ from features.store.versions import TableFile
 _VERIFIED_AT_MOST = 65_536
 _FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
 """Footers that are kept, and bytes in the file of the largest. Parsed, they take up to fourteen times as many."""
+_LIBRARIES = frozenset({"builtins", "features", "json", "numpy", "pandas", "polars", "pyarrow"})
+"""Whose errors a file may be the cause of."""
 _SMALL = 1 << 20
-"""Values below which nobody counts a table's bytes."""
+"""Values of a table below which its bytes are not counted: it is always offered to the cache."""
 _READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 18
 """Bytes up to which a file is read into memory: one that is hashed, as it is parsed there too, and any."""
 
@@ -80,6 +89,7 @@ class TableReader:
         except (FeatureStoreError, MemoryError):
             raise
         except Exception as error:
+            self._require_of_file(table, error)
             raise _not_understood(table, error) from error
 
     def scan(self, table: TableFile, columns: Sequence[str] | None) -> Any:
@@ -100,6 +110,7 @@ class TableReader:
         except (FeatureStoreError, MemoryError):
             raise
         except Exception as error:
+            self._require_of_file(table, error)
             raise _not_understood(table, error) from error
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
@@ -132,7 +143,7 @@ class TableReader:
             except (FileNotFoundError, NotFoundError) as error:
                 raise _vanished(table) from error
             except OSError as error:
-                if error.errno is not None:
+                if error.errno is not None or is_the_callers(error):
                     raise
                 raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
 
@@ -141,7 +152,7 @@ class TableReader:
         if not isinstance(source, bytes) or len(source) != table.size:
             size = self._storage.size(table.id)
             if size != table.size or isinstance(source, bytes):
-                raise _damaged(table, f"it has {size} bytes, saved were {table.size}", "size")
+                raise _damaged(table, f"it has {size} bytes, but {table.size} were saved", "size")
         if self._is_due(table):
             self._require_digest(table, source)
 
@@ -156,7 +167,19 @@ class TableReader:
     def _require_digest(self, table: TableFile, source: Source) -> None:
         digest = digest_of(source) if isinstance(source, bytes) else self._storage.digest(table.id)[1]
         if digest != table.digest:
-            raise _damaged(table, f"its digest is {digest.hex()}, saved was {table.digest.hex()}", "digest")
+            raise _damaged(table, f"its digest is {digest.hex()}, but {table.digest.hex()} was saved", "digest")
+
+    def _require_of_file(self, table: TableFile, error: Exception) -> None:
+        """Raise ``error`` itself where it has nothing to do with the file, and that is what was saved.
+
+        A signal handler may raise anything, anywhere. The libraries raise what is builtin or of their own modules, but
+        no ``OSError`` of these kinds; and a stack that was used up may have been so before we were called.
+        """
+        library = type(error).__module__.partition(".")[0] in _LIBRARIES
+        if library and not is_of_the_moment(error):
+            return
+        if self._storage.digest(table.id) == (table.size, table.digest):
+            raise error
 
     def _remember(self, file: str, footer: Footer) -> None:
         with self._lock:

@@ -19,11 +19,13 @@ import pyarrow.parquet as pq  # noqa: E402
 from features.errors import UnsupportedDataError  # noqa: E402
 from features.store.codec.base import Codec, Compression  # noqa: E402
 from features.store.codec.footers import Footer, Source  # noqa: E402
-from features.store.codec.polars_codec import PolarsCodec, _to_arrow  # noqa: E402
+from features.store.codec.polars_codec import PolarsCodec, _check, _to_arrow  # noqa: E402
 from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
+from features.store.codec.refusal import Refusal  # noqa: E402
 from features.testing import exact_polars, exact_pyarrow  # noqa: E402
 from features.testing.codec_contract import CodecContract, footer_of, written  # noqa: E402
 from features.testing.strategies_polars import frames  # noqa: E402
+from tests.store.codec.test_pyarrow_codec import at_depth  # noqa: E402
 
 
 class TestPolarsCodec(CodecContract):
@@ -230,3 +232,12 @@ def test_folders_and_patterns_in_a_path_are_not_read_as_data(tmp_path: Any) -> N
     frame = pl.DataFrame({"a": np.arange(3)})
     PolarsCodec().prepare(frame, "t").write(folder / "file.parquet", "lz4")
     assert PolarsCodec().read(folder / "file.parquet", None).equals(frame)
+
+
+def test_a_dtype_is_not_refused_for_ever_because_it_was_tried_on_a_deep_stack() -> None:
+    dtype = pl.Struct({"of this test alone": pl.List(pl.Int8)})
+    outcomes = [at_depth(depth, lambda: _check(dtype)) for depth in range(sys.getrecursionlimit(), 0, -1)]
+    assert outcomes[0] is RecursionError
+    assert outcomes[-1] is None
+    assert Refusal not in outcomes
+    _check(dtype)

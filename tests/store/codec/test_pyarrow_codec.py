@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -91,3 +93,25 @@ def test_a_key_that_the_schema_has_twice_is_refused() -> None:
     for frame in (pa.schema([("a", pa.int8())], twice).empty_table(), pa.table({"a": [1]}, metadata=twice).to_reader()):
         with pytest.raises(UnsupportedDataError, match="a key twice"):
             PyarrowCodec().prepare(frame, "table")
+
+
+def test_a_type_is_not_refused_for_ever_because_it_was_tried_on_a_deep_stack() -> None:
+    kind = pa.struct([("of this test alone", pa.int8())])
+    codec, table = PyarrowCodec(), pa.table({"x": pa.array([{"of this test alone": 1}], kind)})
+    outcomes = [at_depth(depth, lambda: codec.prepare(table, "t")) for depth in range(sys.getrecursionlimit(), 0, -1)]
+    assert outcomes[0] is RecursionError
+    assert set(outcomes) == {RecursionError, None}
+    codec.prepare(table, "t")
+
+
+def at_depth(depth: int, work: Callable[[], object]) -> type[BaseException] | None:
+    """What ``work`` raises when it is called so deep in the stack."""
+
+    def call(more: int) -> object:
+        return call(more - 1) if more else work()
+
+    try:
+        call(depth)
+    except BaseException as error:  # polars' panics are no Exception
+        return type(error)
+    return None

@@ -160,7 +160,7 @@ REQUIRED = pa.schema([pa.field("a", pa.int64(), nullable=False)])
     ("stream", "column", "reason"),
     [
         (lambda: reader(ONE, pa.record_batch({"b": [1]})), None, "batch 1 of its stream has the columns"),
-        (lambda: reader(ONE, pa.record_batch({"a": ["x"]})), "a", "announced as int64"),
+        (lambda: reader(ONE, pa.record_batch({"a": ["x"]})), "a", "was announced as int64"),
         (lambda: reader(ONE, pa.record_batch({"a": [None]}, schema=ONE.schema), schema=REQUIRED), "a", "not null"),
         (lambda: reader(schema=pa.schema([("a", pa.int8()), ("a", pa.int8())])), "a", "two columns"),
         (lambda: reader(schema=pa.schema([("a", pa.date64())])), "a", "date64"),

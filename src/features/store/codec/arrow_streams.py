@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 from threading import Lock
@@ -12,6 +11,7 @@ from weakref import WeakSet
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.frames import loaded
 from features.store.codec.arrow import GROUP_ROWS, STREAM_GROUP_BYTES, options
 from features.store.codec.arrow_types import check_columns, check_described, check_metadata, check_type
 from features.store.codec.base import Compression, check_column_names, refused
@@ -55,11 +55,10 @@ def arrow_stream(frame: Any, table: str) -> Stream:
 def _reader(frame: Any) -> pa.RecordBatchReader:
     if isinstance(frame, pa.RecordBatchReader):
         return frame
-    datasets = sys.modules.get("pyarrow.dataset")
-    if datasets is not None and isinstance(frame, datasets.Dataset):
+    if isinstance(frame, loaded("pyarrow.dataset", "Dataset")):
         # On threads it would read on until a gigabyte waits to be written.
         frame = frame.scanner(batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1, use_threads=False)
-    if datasets is not None and isinstance(frame, datasets.Scanner):
+    if isinstance(frame, loaded("pyarrow.dataset", "Scanner")):
         return frame.to_reader()
     return pa.RecordBatchReader.from_stream(frame)
 
@@ -106,10 +105,12 @@ def _as_announced(batch: pa.RecordBatch, announced: pa.Schema, table: str, numbe
     if batch.schema.equals(announced):
         return batch
     if batch.schema.names != announced.names:
-        because = f"batch {number} of its stream has the columns {batch.schema.names}, announced were {announced.names}"
+        because = (
+            f"batch {number} of its stream has the columns {batch.schema.names}, but {announced.names} were announced"
+        )
         raise refused(table, None, None, because)
     for field in batch.schema:
         if field.type != announced.field(field.name).type:
-            because = f"it is of {field.type} in batch {number} of its stream, announced as "
+            because = f"it is of {field.type} in batch {number} of its stream, but was announced as "
             raise refused(table, field.name, field.type, because + str(announced.field(field.name).type))
     return pa.RecordBatch.from_arrays(batch.columns, schema=announced)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from features.store.codec.arrow import DTYPES, SCHEMA, read_from, write_to
 from features.store.codec.base import refused
 from features.store.codec.footers import open_parquet
-from features.store.codec.refusal import DATA_ERRORS, Refusal
+from features.store.codec.refusal import DATA_ERRORS, Refusal, is_of_the_moment
 
 _METADATA_AT_MOST = 16 << 20
 """Bytes of metadata. Readers of Parquet stop at about 100 MB, which holds it twice, encoded."""
@@ -151,16 +151,16 @@ def check_type(kind: pa.DataType) -> None:
 def stored_as(kind: pa.DataType) -> pa.DataType | None:
     """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
     described = any(map(_is_described, _inner(kind)))
-    return _stored_as(kind, pa.schema([("column", kind)]).serialize().to_pybytes() if described else b"")
+    try:
+        return _stored_as(kind, pa.schema([("column", kind)]).serialize().to_pybytes() if described else b"")
+    except _UnwritableError:
+        return None
 
 
 @lru_cache(maxsize=1024)
-def _stored_as(kind: pa.DataType, _described: bytes) -> pa.DataType | None:
-    """``_described`` tells apart types that are equal but for the metadata inside them."""
-    try:
-        return _round_trip(pa.schema([("column", kind)]).empty_table()).schema.field("column").type
-    except (*DATA_ERRORS, OSError):  # nothing here touches a disk: pyarrow says "OSError" of a decimal's scale
-        return None
+def _stored_as(kind: pa.DataType, _described: bytes) -> pa.DataType:
+    """``_described`` tells apart types that are equal but for the metadata inside them. What is raised is not kept."""
+    return _round_trip(pa.schema([("column", kind)])).schema.field("column").type
 
 
 def _inner(kind: pa.DataType) -> list[pa.Field]:
@@ -190,8 +190,8 @@ def _check_inner(field: pa.Field) -> None:
 
 def _all_kept(fields: list[pa.Field]) -> bool:
     try:
-        back = _round_trip(pa.schema(fields).empty_table()).schema
-    except (*DATA_ERRORS, OSError):
+        back = _round_trip(pa.schema(fields)).schema
+    except _UnwritableError:
         return False
     return all(map(_same, fields, back))
 
@@ -199,9 +199,9 @@ def _all_kept(fields: list[pa.Field]) -> bool:
 def _check_kept(field: pa.Field) -> None:
     drop = "drop them with field.remove_metadata()"
     try:
-        back = _round_trip(pa.schema([field]).empty_table()).schema.field(0)
-    except (*DATA_ERRORS, OSError) as error:
-        raise Refusal(f"its field's metadata keep it from being stored ({_first_line(error)}); {drop}") from error
+        back = _round_trip(pa.schema([field])).schema.field(0)
+    except _UnwritableError as error:
+        raise Refusal(f"its field's metadata keep it from being stored ({error}); {drop}") from error
     if str(back.type) != str(field.type):
         raise Refusal(f"its field's metadata would make it {back.type}; cast it to that, or {drop}")
     if not _same(field, back):
@@ -223,19 +223,29 @@ def _try(field: pa.Field, values: pa.Array | pa.ChunkedArray) -> None:
     table = pa.table([values], schema=pa.schema([field.with_name("column").remove_metadata()]))
     try:
         back = _round_trip(table)
-    except (*DATA_ERRORS, OSError) as error:
-        raise Refusal(f"{field.type} with these values cannot be stored ({_first_line(error)}); cast it") from error
+    except _UnwritableError as error:
+        raise Refusal(f"{field.type} with these values cannot be stored ({error}); cast it") from error
     if str(back.schema.field("column").type) != str(field.type):
         raise Refusal(f"the names inside {field.type} would be lost; give its nulls a type")
     if "ordered=1" in str(field.type) and not back.combine_chunks().equals(table.combine_chunks()):
         raise Refusal(f"the order of {field.type} would be lost; cast it to text")
 
 
-def _round_trip(table: pa.Table) -> pa.Table:
+class _UnwritableError(Exception):
+    """What keeps pyarrow from writing a type or its values, in one line."""
+
+
+def _round_trip(of: pa.Table | pa.Schema) -> pa.Table:
+    """The table, or an empty one with the schema, as it comes back."""
     sink = pa.BufferOutputStream()
-    write_to(sink, table, "none")
-    with open_parquet(sink.getvalue().to_pybytes()) as file:
-        return read_from(file)
+    try:
+        write_to(sink, of.empty_table() if isinstance(of, pa.Schema) else of, "none")
+        with open_parquet(sink.getvalue().to_pybytes()) as file:
+            return read_from(file)
+    except (*DATA_ERRORS, OSError) as error:  # no disk is touched: pyarrow says "OSError" of a decimal's scale
+        if is_of_the_moment(error):
+            raise
+        raise _UnwritableError(_first_line(error)) from error
 
 
 def _first_line(error: BaseException) -> str:

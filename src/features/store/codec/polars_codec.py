@@ -33,7 +33,7 @@ from features.store.codec.base import (
     unreadable,
 )
 from features.store.codec.footers import Footer, Source, open_parquet
-from features.store.codec.refusal import DATA_ERRORS, Refusal
+from features.store.codec.refusal import DATA_ERRORS, Refusal, is_of_the_moment
 from features.store.codec.streams import StagedSink, Stream
 
 _FIXED = frozenset(
@@ -237,7 +237,7 @@ def _check(dtype: pl.DataType) -> None:
             raise Refusal("Python objects have no Parquet type; convert them to text or numbers")
         if isinstance(part, pl.Struct) and any("\0" in field.name for field in part.fields):
             raise Refusal("a name in it holds a NUL, which Arrow takes for its end; rename it")
-    reason = _fault(dtype, repr(dtype))
+    reason = _fault(dtype)
     if reason is not None:
         raise Refusal(reason)
 
@@ -252,26 +252,32 @@ def _parts(dtype: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-@lru_cache(maxsize=1024)
-def _fault(dtype: pl.DataType, _spelling: str) -> str | None:
-    """What becomes of the dtype when it is written and read back, where that is not the dtype; tried, not listed.
+def _fault(dtype: pl.DataType) -> str | None:
+    """What becomes of the dtype when it is written and read back, where that is not the dtype; tried, not listed."""
+    try:
+        return _change(dtype, repr(dtype))
+    except (*_PANICS, *DATA_ERRORS, OSError) as error:
+        if is_of_the_moment(error):
+            raise
+        return f"{str(error).partition(chr(10))[0]}; cast it to a dtype that every reader knows"
 
-    The releases of polars differ in what they can nest. Dtypes that differ only in their spelling are told apart.
+
+@lru_cache(maxsize=1024)
+def _change(dtype: pl.DataType, _spelling: str) -> str | None:
+    """The releases of polars differ in what they can nest. Dtypes that differ only in their spelling are told apart.
+    What is raised is not kept.
     """
     empty = pl.DataFrame([pl.Series("column", [], dtype=dtype)])
-    try:
-        for frame in (empty, empty.clear(1)):
-            file = io.BytesIO()
-            frame.write_parquet(file)
-            back = _read(io.BytesIO(file.getvalue())).schema["column"]
-            if back != dtype or repr(back) != repr(dtype):
-                return f"it would come back as {back}; cast it to a dtype that lasts"
-            if frame is empty:
-                _arrow_schema(frame)
-                with open_parquet(file.getvalue()) as opened:
-                    read_from(opened)
-    except (*_PANICS, *DATA_ERRORS, OSError) as error:
-        return f"{str(error).partition(chr(10))[0]}; cast it to a dtype that every reader knows"
+    for frame in (empty, empty.clear(1)):
+        file = io.BytesIO()
+        frame.write_parquet(file)
+        back = _read(io.BytesIO(file.getvalue())).schema["column"]
+        if back != dtype or repr(back) != repr(dtype):
+            return f"it would come back as {back}; cast it to a dtype that lasts"
+        if frame is empty:
+            _arrow_schema(frame)
+            with open_parquet(file.getvalue()) as opened:
+                read_from(opened)
     return None
 
 
@@ -296,7 +302,7 @@ def _system_errors() -> Iterator[None]:
     """Give an error of the operating system back its class and number, which polars keeps in its message only."""
     try:
         yield
-    except _PANICS as error:
+    except (*_PANICS, OSError) as error:
         number = _SYSTEM_ERROR.search(str(error))
         if number is None:
             raise

@@ -119,24 +119,24 @@ class LocalStorage(Storage):
     def adopt(self, file: str, source: Path) -> tuple[int, bytes]:
         """See ``Storage.adopt``."""
         path = self.path(file)
-        with told("copy", source):
-            try:
+        with told("read", source):
+            try:  # which is then read, whatever becomes of its name
                 origin = os.open(source, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW)
             except FileNotFoundError as error:
                 raise NotFoundError(f"file {source} is gone", kind="file", name=file, nearest=()) from error
-            with os.fdopen(origin, "rb", buffering=0) as whole:  # whatever becomes of its name
-                self.point("storage.create")
-                handle = self._create(path)
-                try:
-                    self.point("storage.write")
-                    with open(handle, "wb", closefd=False) as copy:  # which asks again where the disk took less
-                        shutil.copyfileobj(whole, copy, _COPIED_AT_ONCE)
-                    self.point("storage.sync_file")
-                    found = _digest(handle)
-                    self._disk.sync(handle)
-                    return found
-                finally:
-                    os.close(handle)
+        with os.fdopen(origin, "rb", buffering=0) as whole, told(f"copy {source} to", path):
+            self.point("storage.create")
+            handle = self._create(path)
+            try:
+                self.point("storage.write")
+                with open(handle, "wb", closefd=False) as copy:  # which asks again where the disk took less
+                    shutil.copyfileobj(whole, copy, _COPIED_AT_ONCE)
+                self.point("storage.sync_file")
+                found = _digest(handle)
+                self._disk.sync(handle)
+                return found
+            finally:
+                os.close(handle)
 
     def seal(self) -> None:
         """See ``Storage.seal``."""
@@ -312,7 +312,7 @@ def _size_of_file(found: os.stat_result) -> int:
 
 
 def _no_file() -> OSError:
-    return OSError(errno.EINVAL, "what stands there is no file")
+    return OSError(errno.EINVAL, "it is not a regular file")
 
 
 def _is_at(path: Path, handle: int) -> bool:

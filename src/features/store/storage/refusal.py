@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from features.errors import FeatureStoreError, StorageError
+from features.errors import FeatureStoreError, StorageError, is_the_callers
 
 _HINTS = {
     errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
@@ -28,8 +28,8 @@ def told(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, FeatureStoreError):  # told already; some are the system's kind, too
-            raise
-        hint = _HINTS.get(error.errno or 0, "nothing was committed; try again once the cause is mended")
+        if isinstance(error, FeatureStoreError) or is_the_callers(error):
+            raise  # told already, some being the system's kind, too; or not the system's
+        hint = _HINTS.get(error.errno or 0, "fix the cause and try again")
         reason = error.strerror or str(error)
         raise StorageError(f"could not {doing} {path}: {reason}; {hint}", errno=error.errno, path=str(path)) from error
