@@ -127,9 +127,6 @@ def give_up(why: str) -> NoReturn:
     os._exit(2)
 
 
-# --- one worker -----------------------------------------------------------------------------------------------------
-
-
 _gate: threading.Barrier | None = None
 """In a worker process: where all of them wait for each other. A barrier cannot be sent with a job."""
 
@@ -176,7 +173,7 @@ def work(store: SimpleFeatureStore[Frame], worker: int, rounds: int, gate: threa
 
 def one_round(store: SimpleFeatureStore[Frame], outcome: Outcome, number: int) -> None:
     """Save a pair, load the group, and look at every pair in it."""
-    backend = store.config.frames()
+    backend = store.config.resolved_backend()
     pair = {name_of(half, outcome.worker): content(backend, outcome.worker, number) for half in HALVES}
     outcome.saves.append(milliseconds(lambda: store.save_features("group", pair)))
     outcome.acknowledged.append(number)
@@ -205,9 +202,6 @@ def content(backend: Backend, worker: int, number: int) -> Frame:
     draw = np.random.default_rng([worker, number])
     columns = {"id": np.arange(50), "worker": np.full(50, worker), "round": np.full(50, number)}
     return table(backend, {**columns, "value": draw.random(50)})
-
-
-# --- afterwards -----------------------------------------------------------------------------------------------------
 
 
 def count_lost(folder: Path, backend: Backend, outcomes: Sequence[Outcome]) -> int:

@@ -68,9 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report.finish()
 
 
-# --- the long run ---------------------------------------------------------------------------------------------------
-
-
 def run(store: SimpleFeatureStore[Frame], settings: Settings) -> Course:
     """Save and load until the time is up."""
     seconds = settings.seconds or 0
@@ -98,7 +95,7 @@ def warm_up(store: SimpleFeatureStore[Frame], draw: np.random.Generator) -> None
 def cycle(store: SimpleFeatureStore[Frame], course: Course, draw: np.random.Generator, number: int, at: float) -> None:
     """Rewrite one of the tables, and load it."""
     name = f"table_{number % NAMES}"
-    frame = content(store.config.frames(), draw, number)
+    frame = content(store.config.resolved_backend(), draw, number)
     loaded: dict[str, Frame] = {}
     try:
         took = milliseconds(lambda: store.save_features("group", {name: frame}))
@@ -156,9 +153,6 @@ def compare_with_young(report: Report, settings: Settings, old: SimpleFeatureSto
     report.measured("save and load in a new store, in turn with it", "ms", *times[1])
     lost = 100 * (1 - median(times[1]) / median(times[0]))
     report.require("throughput lost over the run, against a new store", lost, "<", 10, "%")
-
-
-# --- afterwards -----------------------------------------------------------------------------------------------------
 
 
 def recover(report: Report, store: SimpleFeatureStore[Frame]) -> None:

@@ -137,7 +137,7 @@ def save_there(table: str, seconds: float, start: float) -> list[float]:
     store = _store
     if store is None:
         raise RuntimeError("this process was not set up by open_store")
-    frame = random_floats(store.config.frames(), ROWS, COLUMNS)
+    frame = random_floats(store.config.resolved_backend(), ROWS, COLUMNS)
     return repeat(
         lambda: store.save_features("group", {table: frame}),
         seconds,

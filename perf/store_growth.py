@@ -32,7 +32,7 @@ class Grown:
 
     def build(self) -> int:
         """Save that often, into one group or a group each; returns the bytes of the catalog afterwards."""
-        tiny = table(self.config.frames(), {"id": range(1)})
+        tiny = table(self.config.resolved_backend(), {"id": range(1)})
 
         def save(number: int) -> None:
             store.save_features("group" if self.kind == "versions" else f"group_{number}", {"table": tiny})
@@ -70,7 +70,7 @@ def compare_growth(report: Report, folder: Path, backend: Backend, *, quick: boo
 
 def _work_on(report: Report, stores: list[Grown], repeats: int) -> None:
     few, many = stores
-    frame = random_floats(few.config.frames(), 50, 3)
+    frame = random_floats(few.config.resolved_backend(), 50, 3)
     rounds = Rounds()
     with SimpleFeatureStore(few.config) as one, SimpleFeatureStore(many.config) as other:
         pairs = ((few, one), (many, other))
@@ -99,7 +99,7 @@ def _open(report: Report, grown: Grown, repeats: int) -> None:
 
 def _collect(report: Report, grown: Grown) -> None:
     """Drop all but ten versions while one thread saves and another loads."""
-    frame = random_floats(grown.config.frames(), 50, 3)
+    frame = random_floats(grown.config.resolved_backend(), 50, 3)
     with (
         SimpleFeatureStore(grown.config) as store,
         SimpleFeatureStore(grown.config) as other,

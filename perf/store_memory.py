@@ -91,8 +91,6 @@ def streams(report: Report, folder: Path, backend: Backend, megabytes: int) -> N
         report.require(f"{backend}: more memory for four times the {name}, over the table", more, "<", 0.1, "")
 
 
-# --- works, each in a process of its own ----------------------------------------------------------------------------
-
 Work = Callable[[Store, int], Callable[[], object]]
 """Gets ready to work on a table of so many rows, and returns the work."""
 
@@ -123,7 +121,7 @@ def _small(store: Store) -> None:
 
 def save_frame(store: Store, rows: int) -> Callable[[], object]:
     """Save a frame that is in memory."""
-    frame = random_floats(store.config.frames(), rows, COLUMNS - 1)
+    frame = random_floats(store.config.resolved_backend(), rows, COLUMNS - 1)
     return partial(store.save_features, f"frames_{rows}", {"table": frame})
 
 

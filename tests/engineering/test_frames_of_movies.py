@@ -286,6 +286,14 @@ def test_what_is_no_frame_is_told_where_records_go(given_frame):
         Movies.from_frame(given_frame)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_frame_is_no_list_of_records(library):
+    frame = pytest.importorskip(library)
+    given_frame = (frame.table if library == "pyarrow" else frame.DataFrame)({"movie_id": [1], "title": ["Alien"]})
+    with pytest.raises(InvalidMoviesError, match=r"give a dataframe to Movies\.from_frame"):
+        Movies.from_records(given_frame)
+
+
 def test_a_polars_column_that_arrow_does_not_have_is_told_as_text():
     pl = pytest.importorskip("polars")
     large = pl.Series("large", [2**100, None, 1], dtype=pl.Int128)

@@ -187,6 +187,7 @@ def test_a_wrong_feature_is_refused_by_name_before_anything_is_computed(engine, 
         ([custom(None, name="movie_id")], "movie_id"),
         ([custom(None, name="")], "name"),
         ([custom(None, dtype=pa.date32())], "declared date32"),
+        ([custom(None, dtype="int64")], "declared .int64.; give a type of pyarrow"),
         (["rating"], "not a Feature"),
     ],
 )

@@ -326,9 +326,12 @@ def test_a_character_that_cannot_be_stored_is_named(text: str, field: str) -> No
 
 
 def test_columns_may_be_named_by_anything_with_an_order(store: SimpleFeatureStore) -> None:
-    store.save_features("g", {"t": table(1.0)})
+    store.save_features("g", {"t": table(1.0), "u": table(2.0)})
     for columns in (("value", "id"), np.array(["value", "id"]), (name for name in ("value", "id"))):
-        assert store.get_features(["t"], "g", columns=columns)["t"].column_names == ["value", "id"]
+        both = store.get_features(["t", "u"], "g", columns=columns)
+        assert [each.column_names for each in both.values()] == [["value", "id"]] * 2
+    both = store.get_features(["t", "u"], columns={"t": iter(["id"]), "u": iter(["value"])})
+    assert [each.column_names for each in both.values()] == [["id"], ["value"]]
 
 
 def test_columns_are_asked_for_by_any_spelling_of_a_tables_name(tmp_path: Path, backend: str) -> None:
@@ -371,10 +374,13 @@ def test_a_store_that_outlives_its_modules_ends_quietly(tmp_path: Path) -> None:
     assert (ran.stdout, ran.stderr) == ("", "")
 
 
-def test_a_write_id_of_another_group_is_refused(store: SimpleFeatureStore) -> None:
+@pytest.mark.parametrize(("group", "name"), [("h", "t"), ("g", "u")])
+def test_a_write_id_of_another_group_or_other_tables_is_refused(
+    store: SimpleFeatureStore, group: str, name: str
+) -> None:
     store.save_features("g", {"t": table(1.0)}, write_id="w")
-    with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):
-        store.save_features("h", {"t": table(2.0)}, write_id="w")
+    with pytest.raises(ConfigError, match="was used for version 1 of group 'g', with 't'; give every save"):
+        store.save_features(group, {name: table(2.0)}, write_id="w")
     assert store.list_feature_groups() == ["g"]
     assert store.check() == replace(store.check(), orphans=())
 
@@ -538,6 +544,7 @@ def test_a_repair_moves_aside_and_deletes_nothing(store: SimpleFeatureStore) -> 
     assert ([problem.kind for problem in after.problems], after.orphans) == (["missing"], ())
     assert store.get_features(["t"], "g") == {"t": table(1.0)}
     store.delete_feature("u", "g")
+    assert store.versions("g")[-1].message == "delete u"
     store.gc(keep_last=1)
     assert store.check(deep=True).ok
 

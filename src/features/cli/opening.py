@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.cli.options import command
 from features.errors import NotFoundError, StorageError
+from features.store.names import CATALOG
 
 if TYPE_CHECKING:
     from features.store.feature_store import SimpleFeatureStore
@@ -20,7 +21,7 @@ def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
         StorageError: ``folder`` is a file.
     """
     refuse_file(folder)
-    if not (folder.expanduser() / "catalog.sqlite3").is_file():
+    if not (folder.expanduser() / CATALOG).is_file():
         message = f"there is no store in {folder}; build one with: {command('build', 'MOVIES', store=folder)}"
         raise NotFoundError(message, kind="store", name=str(folder), nearest=())
     from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
@@ -29,7 +30,7 @@ def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
 
 
 def refuse_file(folder: Path, *, called: str = "--store") -> None:
-    """Pass where ``folder`` is a folder, or nothing yet.
+    """Raise unless ``folder`` is a folder, or nothing yet.
 
     Raises:
         StorageError: it is a file.

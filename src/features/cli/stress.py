@@ -19,6 +19,7 @@ from features.cli.options import AsJson, folder
 from features.cli.progress import Stages, stages
 from features.cli.screen import counted, print_json, print_table, say
 from features.errors import StorageError
+from features.store.names import CATALOG
 
 if TYPE_CHECKING:
     from features.store.feature_store import SimpleFeatureStore
@@ -76,7 +77,7 @@ def stress(
 
 
 def _require_own(store: Path) -> None:
-    """Pass where nothing in the folder is anybody's: old versions are collected in all of its groups.
+    """Raise unless nothing in the folder is anybody's: old versions are collected in all of its groups.
 
     Raises:
         StorageError: it is a file, or holds something else than the groups of earlier runs.
@@ -86,7 +87,7 @@ def _require_own(store: Path) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
     foreign = "files that are not a store's"
-    if (folder / "catalog.sqlite3").is_file():
+    if (folder / CATALOG).is_file():
         with _opened(store) as opened:
             others = [group for group in opened.list_feature_groups() if not _is_own(group, opened)]
         if not others:

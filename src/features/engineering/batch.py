@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from features.engineering.arrow_values import UNHELD, distinct_names, python_values, values_at
 from features.engineering.columns import RawColumn
-from features.engineering.schema import ALIASES, FIELDS, TEXT
+from features.engineering.schema import ALIASES, FIELDS, REQUIRED, TEXT
 from features.engineering.values import is_missing, is_missing_type
 from features.errors import ConfigError, InvalidMoviesError
 from features.frames import Frame, backend_of
@@ -60,7 +60,7 @@ class FieldNames:
         for ours in self.rename.values():
             if not isinstance(ours, str) or ours not in known:
                 there = ", ".join(sorted(known))
-                message = f"rename= maps to {ours!r}, which is no field of a movie; there is {there}"
+                message = f"rename= maps to {ours!r}, which is no field of a movie; these are: {there}"
                 raise ConfigError(message, field="rename", value=ours)
         self._not_found, self._instead = set(self.rename), set[str]()
         self._theirs: dict[str, str] = {}
@@ -92,7 +92,9 @@ class FieldNames:
         """
         for theirs, ours in self.rename.items():
             if theirs in self._not_found & self._instead:
-                reason = f"{source} has no field {theirs!r} to rename, but {ours!r} itself; mend the name, or drop it"
+                reason = (
+                    f"{source} has no field {theirs!r} to rename, but {ours!r} itself; correct the name, or drop it"
+                )
                 raise InvalidMoviesError(reason, count=0, problems=())
 
     def present(self, names: Sequence[str], source: str) -> dict[str, list[str]]:
@@ -107,7 +109,7 @@ class FieldNames:
         doubled = [name for name in wanted if names.count(name) > 1]
         absent = [name for name in self.rename if name not in names]
         taken = [ours for ours in self._theirs if ours in names and ours not in self.rename]
-        missing = [one for one in ("movie_id", "title") if not found[one]]
+        missing = [one for one in REQUIRED if not found[one]]
         if doubled:
             reason = f"{source} has two columns named {doubled[0]!r}; drop one"
         elif absent:
@@ -117,7 +119,7 @@ class FieldNames:
             reason = f"{source} already has a column {taken[0]!r}; drop it, rename it too, or leave {theirs!r} as it is"
         elif missing:
             what = " and ".join("movie_id (or id)" if one == "movie_id" else one for one in missing)
-            hint = "if it stands under another name, "
+            hint = "if it has another name, "
             if source == _FRAME:
                 hint += f"rename the frame's column to {missing[0]!r}"
             else:
@@ -317,6 +319,8 @@ def check_input(movies: object) -> None:
         reason = "movies is text or a path; read a file with read_movies(path) first"
     elif isinstance(movies, Mapping):
         reason = "movies is one mapping; give a list of records"
+    elif backend_of(movies) is not None:  # whose column names would be taken for records
+        reason = f"movies is {type(movies).__name__}; give a dataframe to Movies.from_frame"
     elif not isinstance(movies, Iterable) or hasattr(movies, "to_frame"):  # one column; before pandas 3 not Arrow's
         raise _not_taken(movies)
     else:

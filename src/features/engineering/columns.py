@@ -23,7 +23,7 @@ from features.engineering import values
 from features.engineering.arrow_values import python_values
 from features.engineering.genres import genre_list
 from features.engineering.scanning import text_bytes
-from features.engineering.schema import MOVIE_SCHEMA, TEXT
+from features.engineering.schema import MOVIE_SCHEMA, REQUIRED, TEXT
 
 RawColumn: TypeAlias = "Sequence[Any] | pa.Array"
 Problems: TypeAlias = dict[int, str]
@@ -50,7 +50,7 @@ class TypedColumn(NamedTuple):
 
 def typed_column(field: str, column: RawColumn, *, from_csv: bool = False) -> TypedColumn:
     """``column`` as ``field`` of the movie schema; ``from_csv`` says that numbers may be text."""
-    fast = _from_arrow if isinstance(column, (pa.Array, pa.ChunkedArray)) else _from_values
+    fast = _from_arrow if isinstance(column, pa.Array) else _from_values
     try:
         array = fast(field, column, from_csv)
     except _ARROW_ERRORS:
@@ -79,7 +79,6 @@ _JUDGES: dict[str, _Judge] = {
     "genre_ids": _genres,
     "adult": values.flag,
 }
-_REQUIRED = ("movie_id", "title")
 
 
 def _one_by_one(field: str, column: Sequence[Any], from_csv: bool) -> TypedColumn:
@@ -89,7 +88,7 @@ def _one_by_one(field: str, column: Sequence[Any], from_csv: bool) -> TypedColum
     for position, value in enumerate(column):
         if values.is_missing(value):
             taken.append(missing)
-            if field in _REQUIRED:
+            if field in REQUIRED:
                 problems[position] = "is missing"
             continue
         try:
@@ -238,7 +237,7 @@ def _empty_where_null(lists: pa.Array) -> pa.Array:
 def _out_of_range(field: str, array: pa.Array) -> Problems:
     """The refused values of a column that has the right type, in the words of ``values``."""
     problems = Problems()
-    if field in _REQUIRED and array.null_count:
+    if field in REQUIRED and array.null_count:
         problems |= _refused(array.is_null(), "is missing")
     if field == "title":
         problems |= _blank(array)

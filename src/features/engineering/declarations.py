@@ -56,6 +56,8 @@ def _check_alone(feature: Any) -> None:
         raise _wrong(feature, "needs another name: text that is not empty and not that of the key, movie_id")
     if not isinstance(feature.family, str) or not feature.family:
         raise _wrong(feature, f"is of family {feature.family!r}; a family is the name of a table")
+    if not isinstance(feature.dtype, pa.DataType):  # "int64" is equal to pa.int64(), and is none
+        raise _wrong(feature, f"is declared {feature.dtype!r}; give a type of pyarrow's, such as pa.int64()")
     if feature.dtype not in TYPE_NAMES:
         raise _wrong(feature, f"is declared {feature.dtype}; it may be {', '.join(TYPE_NAMES.values())}")
 

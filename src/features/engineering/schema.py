@@ -26,6 +26,9 @@ MOVIE_SCHEMA = pa.schema(
 
 FIELDS: tuple[str, ...] = tuple(MOVIE_SCHEMA.names)
 
+REQUIRED = ("movie_id", "title")
+"""The fields without which a record is no movie. Genres that are missing are none."""
+
 ALIASES: dict[str, str] = {"movie_id": "id", "genre_ids": "genres"}
 """Second names, read where the first is missing or null."""
 

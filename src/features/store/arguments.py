@@ -6,10 +6,10 @@ import json
 import operator
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from features.store.codec.base import Codec, Storable
 from features.store.drivers import codec_for
 from features.store.names import check_name
 from features.store.versions import Change, Snapshot, TableFile
+
+Columns: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]] | None
+"""The columns wanted of every table, or by table name; None for all."""
 
 _codec = cache(codec_for)
 _LARGEST = 2**62 - 1
@@ -106,7 +109,7 @@ def check_moment(version: int | None, as_of: datetime | None) -> None:
     """Refuse a moment without time zone, and one beside a version.
 
     Raises:
-        ConfigError: as it says.
+        ConfigError: ``as_of`` has no time zone, or ``version`` is given, too.
     """
     if as_of is None:
         return
@@ -192,7 +195,22 @@ def pick(snapshot: Snapshot, names: Sequence[str] | None) -> dict[str, TableFile
         raise NotFoundError.of("table", error.args[0], where, snapshot.tables) from None
 
 
-def columns_of(table: TableFile, columns: Sequence[str] | Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+def columns_wanted(columns: Columns) -> Columns:
+    """The same, to be looked at more than once: a generator is run, and tables go by their checked names.
+
+    Raises:
+        InvalidNameError: no table can have such a name.
+    """
+    if isinstance(columns, Mapping):
+        return {check_name(name, "table"): _kept(of_table) for name, of_table in columns.items()}
+    return None if columns is None else _kept(columns)
+
+
+def _kept(names: Sequence[str]) -> Sequence[str]:
+    return list(names) if isinstance(names, Iterator) else names
+
+
+def columns_of(table: TableFile, columns: Columns) -> tuple[str, ...] | None:
     """The columns asked for of this table, in that order; None for all.
 
     Raises:

@@ -53,7 +53,8 @@ class FeatureStoreConfig(Generic[FrameT]):
         backend: library of the frames that come back: "pandas", "polars" or "pyarrow". None for what the variable
             ``FEATURES_BACKEND`` names, else pandas where it is installed, else polars. Frames of any of the three
             can be saved whatever it is.
-        catalog_url: SQLAlchemy URL of the catalog, without a query; None for SQLite in ``base_path``.
+        catalog_url: SQLAlchemy URL of the catalog, without a query; None for SQLite in ``base_path``. A catalog belongs
+            to one ``base_path``: never give it to two stores.
         compression: of the files: "lz4", "snappy", "zstd", "gzip" or "none".
         cache_enabled: whether decoded files are kept in memory.
         cache_max_size: most tables kept.
@@ -146,7 +147,7 @@ class FeatureStoreConfig(Generic[FrameT]):
             f"a number of seconds above 0, at most {threading.TIMEOUT_MAX:.0f}",
         )
 
-    def frames(self) -> Backend:
+    def resolved_backend(self) -> Backend:
         """The backend, with None resolved to the default one of this process.
 
         Raises:

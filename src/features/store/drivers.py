@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.errors import StorageError
 from features.frames import Backend
+from features.store.names import CATALOG
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder, settle_folder
 from features.store.storage.local import LocalStorage
@@ -29,7 +30,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
 
     path = catalog_path(config)
     with told("open", config.folder):
-        require_own(config.folder / "catalog.sqlite3")
+        require_own(config.folder / CATALOG)
         require_own(files_folder(config))
         for folder in (config.folder, path.parent):
             require_local(folder)
@@ -49,7 +50,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
 
 def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
     """Where the SQLite catalog is: in the store's folder, or where ``catalog_url`` says."""
-    return config.catalog_file or config.folder / "catalog.sqlite3"
+    return config.catalog_file or config.folder / CATALOG
 
 
 def files_folder(config: FeatureStoreConfig[Any]) -> Path:

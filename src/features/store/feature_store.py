@@ -15,11 +15,12 @@ from typing import Any, Generic, Self
 from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
 from features.store import arguments
+from features.store.arguments import Columns
 from features.store.cache import FeatureCache
 from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, files_folder, open_catalog, open_storage
-from features.store.loading import Columns, Read, home, load, names_in
+from features.store.loading import Read, home, load, names_in
 from features.store.names import check_name
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
@@ -76,15 +77,15 @@ class SimpleFeatureStore(Generic[FrameT]):
     - ``StorageError``: the disk refused, or the catalog was moved;
     - ``BusyError``: other writers kept the store busy for ``busy_timeout_seconds``.
 
-    Of those that write, each leaves the store as it was, except that a collection may have dropped versions and not
-    have deleted all of their files. ``UnknownOutcomeError``, of ``save_features``, ``delete_feature`` and ``rollback``,
-    alone leaves it open whether there is a new version.
+    A write that fails leaves the store as it was, with two exceptions: ``gc`` may have dropped versions without
+    deleting all of their files, and after ``UnknownOutcomeError`` (of ``save_features``, ``delete_feature`` or
+    ``rollback``) it is not known whether there is a new version.
     """
 
     def __init__(self, config: FeatureStoreConfig[FrameT]) -> None:
         if not isinstance(config, FeatureStoreConfig):
             raise ConfigError(f"config is {config!r}; pass FeatureStoreConfig(base_path)", field="config", value=config)
-        config.frames()  # a missing library is better told before a folder is made
+        config.resolved_backend()  # a missing library is better told before a folder is made
         self._set_up(config, open_catalog(config), open_storage(config))
 
     @classmethod
@@ -120,13 +121,11 @@ class SimpleFeatureStore(Generic[FrameT]):
         self._waiting = waiting
         self._catalog = catalog
         self._storage = storage
-        codec = codec_for(config.frames())
+        codec = codec_for(config.resolved_backend())
         codec.warm_up()
         self._tables = TableReader(storage, codec, self.cache, verify=config.verify_reads)
         self._process = os.getpid()
         self._closed = False
-
-    # --- saving -----------------------------------------------------------------------------------------------------
 
     def save_features(
         self,
@@ -158,7 +157,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         Raises:
             UnsupportedDataError: a frame or the artifacts could not be given back exactly; nothing changed.
             InvalidNameError: the store does not take such a name; nothing was written.
-            ConfigError: another argument is not what it may be, or ``write_id`` is another group's; nothing changed.
+            ConfigError: another argument is not what it may be, or ``write_id`` was used for another group or for other
+                tables; nothing changed.
             ConflictError: the group is not at ``expected_version``; nothing changed.
             BusyError: other writers kept the store busy for ``busy_timeout_seconds``; nothing changed.
             StorageError: the disk refused; nothing changed.
@@ -169,7 +169,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         change = arguments.change(group, expected_version, message, artifacts, write_id)
         prepared = arguments.prepare(features)
         if write_id is not None and (earlier := self._catalog.written_by(write_id)):
-            return self._paths(applied_before(earlier, change))
+            return self._paths(applied_before(earlier, change.group, prepared, write_id))
         return self._paths(save(self._catalog, self._storage, change, prepared, self.config, self._waiting))
 
     def delete_feature(self, name: str, group: str) -> int:
@@ -184,7 +184,7 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         group, name = self._existing(group), check_name(name, "table")
-        return self._catalog.commit(Change(group, uuid.uuid4().hex, delete=name)).version
+        return self._catalog.commit(Change(group, uuid.uuid4().hex, delete=name, message=f"delete {name}")).version
 
     def rollback(self, group: str, version: int) -> int:
         """Commit a version equal to an older one: its tables and artifacts; nothing in between is lost.
@@ -204,8 +204,6 @@ class SimpleFeatureStore(Generic[FrameT]):
             raise ConfigError("version is None; name the version to go back to", field="version", value=None)
         message = f"rollback to version {restore}"
         return self._catalog.commit(Change(group, uuid.uuid4().hex, restore=restore, message=message)).version
-
-    # --- loading ----------------------------------------------------------------------------------------------------
 
     def get_features(
         self,
@@ -283,8 +281,6 @@ class SimpleFeatureStore(Generic[FrameT]):
         text = self._catalog.artifacts(check_name(group, "group"), arguments.whole_number("version", version))
         return {} if text is None else dict(json.loads(text))
 
-    # --- looking around ---------------------------------------------------------------------------------------------
-
     def versions(self, group: str) -> list[GroupVersion]:
         """The group's versions that are still kept, oldest first.
 
@@ -338,8 +334,6 @@ class SimpleFeatureStore(Generic[FrameT]):
             "bytes": sum(file.size for file in files),
             "cache": None if self.cache is None else self.cache.get_stats(),
         }
-
-    # --- upkeep -----------------------------------------------------------------------------------------------------
 
     def check(self, *, deep: bool = False, repair: bool = False) -> CheckReport:
         """Compare the catalog with the disk; changes nothing, unless it is to repair.
@@ -420,10 +414,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         """Let go of connections and memory. Using the store afterwards raises ``StoreClosedError``."""
         if not self._closed:
             self._closed = True
-            if (
-                os.getpid() != self._process
-            ):  # a fork's copy: its locks may never be released, and it has nothing to close
-                return
+            if os.getpid() != self._process:
+                return  # a fork's copy: its locks may never be released, and it has nothing to close
             if self.cache is not None:
                 self.cache.clear()
             self._catalog.close()
@@ -441,8 +433,6 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.config.folder)!r}, backend={self._tables.backend!r})"
-
-    # --- inside -----------------------------------------------------------------------------------------------------
 
     def _require_usable(self) -> None:
         if self._closed:
@@ -474,10 +464,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         version = arguments.whole_number("version", version)
         arguments.check_moment(version, as_of)
         group = None if group is None else check_name(group, "group")
-        if isinstance(columns, Mapping):
-            columns = {check_name(name, "table"): of_table for name, of_table in columns.items()}
         try:
-            return load(self._catalog, read, wanted, group, version, as_of, columns)
+            return load(self._catalog, read, wanted, group, version, as_of, arguments.columns_wanted(columns))
         finally:
             if self._closed and self.cache is not None:  # meanwhile
                 self.cache.clear()

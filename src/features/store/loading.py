@@ -8,12 +8,10 @@ from typing import Any, TypeAlias
 
 from features.errors import ConfigError, CorruptFileError, NotFoundError
 from features.store import arguments
+from features.store.arguments import Columns
 from features.store.catalog.base import Catalog
 from features.store.reading import VanishedError
 from features.store.versions import TableFile
-
-Columns: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]] | None
-"""The columns wanted of every table, or by table name; None for all."""
 
 Read: TypeAlias = Callable[[TableFile, Sequence[str] | None], Any]
 """Makes of a table's file and the columns wanted what the caller gets: ``TableReader.read`` or ``.scan``."""
@@ -38,7 +36,9 @@ def load(
     if group is not None:
         return _retrying(lambda: _of_group(catalog, read, names, group, version, as_of, columns))
     if names is None:
-        raise ConfigError("this needs names, a group, or both", field="group", value=None)
+        raise ConfigError(
+            "there is neither a name nor a group; pass names, a group, or both", field="group", value=None
+        )
     _require_asked_for(columns, names)
     homes: dict[str, list[str]] = {}
     for name in names:

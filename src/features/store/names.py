@@ -1,4 +1,4 @@
-"""What a group or a table may be called."""
+"""What a group or a table may be called, and what the catalog is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import unicodedata
 from functools import lru_cache
 
 from features.errors import InvalidNameError
+
+CATALOG = "catalog.sqlite3"
+"""The file in a store's folder that makes it one."""
 
 
 def check_name(name: object, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""How threads of a store wait for each other: the one seam where time and blocking come in.
+"""How threads of a store wait for each other: the seam for locks, pauses and the clock that they go by.
 
 Production waits by ``threading`` and ``time``. A test hands in locks, events and a clock of its own, and decides
 whose turn it is and how late it gets. A lock that is held for a few lines, in which nothing is announced to a

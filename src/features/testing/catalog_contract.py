@@ -66,16 +66,19 @@ class CatalogContract(SweepingContract):
     def test_the_same_write_is_applied_once(self, catalog: Catalog) -> None:
         first = catalog.commit(change("g", "a", "b", write_id="same"))
         catalog.commit(change("g", "a"))
-        again = catalog.commit(change("g", "a", write_id="same"))
+        again = catalog.commit(change("g", "b", "a", write_id="same"))
         assert again == first
         assert catalog.written_by("same") == first
         assert catalog.written_by("never") is None
         assert catalog.groups() == {"g": 2}
 
-    def test_the_write_of_another_group_is_refused(self, catalog: Catalog) -> None:
+    @pytest.mark.parametrize(("group", "tables"), [("h", ["a"]), ("g", ["b"]), ("g", ["a", "b"])])
+    def test_the_write_of_another_group_or_other_tables_is_refused(
+        self, catalog: Catalog, group: str, tables: list[str]
+    ) -> None:
         catalog.commit(change("g", "a", write_id="same"))
-        with pytest.raises(ConfigError, match="was used for version 1 of group 'g'"):
-            catalog.commit(change("h", "a", write_id="same"))
+        with pytest.raises(ConfigError, match="was used for version 1 of group 'g', with 'a'"):
+            catalog.commit(change(group, *tables, write_id="same"))
         assert catalog.groups() == {"g": 1}
 
     def test_deleting_leaves_a_table_out_from_then_on(self, catalog: Catalog) -> None:

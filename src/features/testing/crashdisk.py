@@ -98,8 +98,6 @@ class CrashDisk(Disk):
                 self._synced[path] = file = self._remember(os.open(path, os.O_RDONLY))
                 file.synced = file.now()
 
-    # --- the effects ------------------------------------------------------------------------------------------------
-
     def create(self, path: Path) -> int:
         """See ``Disk.create``."""
         with self._effect("create"):
@@ -142,8 +140,6 @@ class CrashDisk(Disk):
         with self._effect("unlink"):
             super().unlink(path)
             self._unsynced.append(_Unsynced(path, None))
-
-    # --- the cut ----------------------------------------------------------------------------------------------------
 
     def cut(self, choose: Choose) -> Remains:
         """One of the disks that a power cut right now could leave."""

@@ -45,7 +45,7 @@ class MemoryCatalog(Catalog):
         with self._lock:
             self.point("catalog.begin")
             if (earlier := self._written_by(change.write_id)) is not None:
-                return applied_before(earlier, change)
+                return applied_before(earlier, change.group, change.tables, change.write_id)
             history = self._state.groups.get(change.group, [])
             latest = history[-1].number if history else 0
             if change.expected_version not in (None, latest):

@@ -161,8 +161,6 @@ class Scheduler(Waiting):
             chosen.pop()
         return " ".join(map(str, chosen))
 
-    # --- the baton --------------------------------------------------------------------------------------------------
-
     def _me(self) -> Task | None:
         task = self._current
         return task if task is not None and task.worker.ident == threading.get_ident() else None

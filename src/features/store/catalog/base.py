@@ -16,25 +16,23 @@ from features.errors import ConfigError, FeatureStoreError, StoreClosedError
 from features.store.storage.base import Point, nothing
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 
-EFFECTS = ("catalog.read", "catalog.begin", "catalog.commit", "catalog.committed")
-
 
 class CondemnedError(FeatureStoreError):
     """A file of this change was condemned by a garbage collection before it was committed: write it again."""
 
 
-def applied_before(committed: Committed, change: Change) -> Committed:
-    """What the write id of ``change`` committed earlier, to be returned instead of committing it again.
+def applied_before(committed: Committed, group: str, tables: Collection[str], write_id: str) -> Committed:
+    """What ``write_id`` committed earlier, to be returned instead of committing the like again.
 
     Raises:
-        ConfigError: that was another group's: the change is no repetition, and would be lost.
+        ConfigError: that was another group, or were other tables: the change is no repetition, and would be lost.
     """
-    if committed.group != change.group:
+    if committed.group != group or committed.files.keys() != set(tables):
         raise ConfigError(
-            f"write_id {change.write_id!r} was used for version {committed.version} of group {committed.group!r}; "
-            "give every save one of its own",
+            f"write_id {write_id!r} was used for version {committed.version} of group {committed.group!r}, with "
+            f"{', '.join(map(repr, sorted(committed.files))) or 'no table'}; give every save one of its own",
             field="write_id",
-            value=change.write_id,
+            value=write_id,
         )
     return committed
 

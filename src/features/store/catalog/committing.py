@@ -42,7 +42,7 @@ def apply(connection: sqlite3.Connection, change: Change) -> Committed:
     ).fetchall()
     head = found[0]
     if head["applied"] and (before := written_by(connection, change.write_id)):
-        return applied_before(before, change)
+        return applied_before(before, change.group, change.tables, change.write_id)
     if head["id"] is not None:
         seals.check_group(connection, head)
         seals.check_version(connection, head)

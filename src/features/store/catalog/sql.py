@@ -218,8 +218,6 @@ class SqlCatalog(Catalog):
         if getpid() == self._process:  # in a fork, a lock that another thread had would never be released
             self.close()
 
-    # --- committing -------------------------------------------------------------------------------------------------
-
     def _commit_together(self, changes: list[Change]) -> list[Committed | Exception]:
         """Commit the changes in one transaction, in their order; a change that is refused leaves the others alone."""
         outcomes: list[Committed | Exception] = []
@@ -262,8 +260,6 @@ class SqlCatalog(Catalog):
             self.point(effect)
         except sqlite3.Error as error:  # a test's: what it stands for would be told in our terms
             raise self._database.translated(error) from error
-
-    # --- reading ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -337,8 +333,6 @@ class SqlCatalog(Catalog):
                 self._schemas.clear()
             self._schemas[digest] = schema
         return schema
-
-    # --- layout -----------------------------------------------------------------------------------------------------
 
     def _settle_layout(self, *, begin: bool) -> None:
         with self._database.reading() as connection:

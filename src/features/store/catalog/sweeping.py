@@ -45,7 +45,7 @@ _DROP_DOCUMENTS = Statement(
 
 
 def require_sound(connection: sqlite3.Connection) -> None:
-    """Pass where every row is as it was committed.
+    """Raise unless every row is as it was committed.
 
     Raises:
         CorruptFileError: the catalog is damaged. What it no longer refers to may be what somebody saved.

@@ -170,8 +170,8 @@ def _could_have_made(event: Event, number: int, versions: Mapping[int, Made]) ->
     made, before = versions[number], versions.get(number - 1)
     if event.kind == "rollback":
         return made.message == f"rollback to version {event.at}"
-    gone = set(event.asked or ())
-    return made.message is None and not gone & made.tables and (before is None or gone <= before.tables)
+    (gone,) = event.asked or ("",)
+    return made.message == f"delete {gone}" and gone not in made.tables and (before is None or gone in before.tables)
 
 
 def _is_lost(event: Event, known: Known) -> bool:
