@@ -54,8 +54,6 @@ _HOLDS: dict[Relation, Callable[[float, float], bool]] = {
     "==": operator.eq,
 }
 
-# --- options --------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -126,9 +124,6 @@ def _installed_backends() -> tuple[Backend, ...]:
     dataframes: tuple[Backend, ...] = ("pandas", "polars")
     others = (each for each in dataframes if each != default_backend() and importlib.util.find_spec(each))
     return (default_backend(), *others)
-
-
-# --- figures --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -323,9 +318,6 @@ def number_text(value: float) -> str:
     return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
-# --- measuring ------------------------------------------------------------------------------------------------------
-
-
 def milliseconds(work: Callable[[], object]) -> float:
     """How long one call takes."""
     start = time.perf_counter()
@@ -389,9 +381,6 @@ def wait_until(condition: Callable[[], bool], *, at_most_seconds: float) -> bool
     return True
 
 
-# --- scripts as processes -------------------------------------------------------------------------------------------
-
-
 def ran(words: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
     """What became of a script's process. One that hangs is killed, and says so."""
     try:
@@ -404,9 +393,6 @@ def ran(words: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
 def came_to_its_end(exit_code: int) -> bool:
     """Whether a script did: 1 is that of one whose criteria fail."""
     return exit_code in (0, 1)
-
-
-# --- the environment ------------------------------------------------------------------------------------------------
 
 
 def environment(folder: Path) -> Mapping[str, str]:

@@ -65,9 +65,6 @@ def _is_installed(peer: type[Peer]) -> bool:
     return not missing
 
 
-# --- whether a save is synced ---------------------------------------------------------------------------------------
-
-
 def _can_trace() -> bool:
     strace = shutil.which("strace")
     if strace:
@@ -101,9 +98,6 @@ def save_often(name: str, saves: int, folder: str) -> None:
     one = peer(Path(folder))
     for _ in range(saves):
         one.save(frame)
-
-
-# --- the sizes ------------------------------------------------------------------------------------------------------
 
 
 def compare(report: Report, folder: Path, size: Size, here: Sequence[type[Peer]], synced: set[str]) -> None:

@@ -64,9 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report.finish()
 
 
-# --- rows -----------------------------------------------------------------------------------------------------------
-
-
 def grow_rows(report: Report, folder: Path, backend: Backend, counts: dict[int, int]) -> None:
     """Save and load tables of more and more rows, each beside its limit."""
     measured, changed = {}, 0
@@ -108,9 +105,6 @@ def one_size(folder: Path, backend: Backend, rows: int, repeats: int) -> tuple[R
         return rounds, not equal(store.get_features(["table"], "group")["table"], frame)
 
 
-# --- movies ---------------------------------------------------------------------------------------------------------
-
-
 def grow_movies(report: Report, backend: Backend, counts: dict[int, int]) -> None:
     """From a list of dicts to all feature tables."""
     works: dict[int, list[float]] = {}
@@ -128,9 +122,6 @@ def grow_movies(report: Report, backend: Backend, counts: dict[int, int]) -> Non
 def processed(movies: list[dict[str, object]], backend: Backend) -> object:
     """What a user calls."""
     return AdvancedTMDBPreProcessor(movies, backend=backend).extract_all_features()
-
-
-# --- threads --------------------------------------------------------------------------------------------------------
 
 
 def grow_threads(report: Report, folder: Path, settings: Settings) -> None:
@@ -156,9 +147,6 @@ def grow_threads(report: Report, folder: Path, settings: Settings) -> None:
             )
 
 
-# --- versions -------------------------------------------------------------------------------------------------------
-
-
 def grow_history(report: Report, folder: Path, settings: Settings) -> None:
     """The same save, load and opening on stores of more and more versions, in turn."""
     counts, repeats = (QUICK_VERSION_COUNTS, 2) if settings.quick else (VERSION_COUNTS, 20)
@@ -180,9 +168,6 @@ def grow_history(report: Report, folder: Path, settings: Settings) -> None:
         store.close()
     for name in ("save", "load", "open"):
         follow_times(report, f"a small table in a long history: {name}", "versions", measured, name)
-
-
-# --- telling --------------------------------------------------------------------------------------------------------
 
 
 def follow_times(report: Report, name: str, along: str, measured: dict[int, Rounds], work: str) -> None:

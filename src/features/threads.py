@@ -18,5 +18,5 @@ def begun(threads: ThreadPoolExecutor, work: Callable[..., _Result], *arguments:
     try:
         return threads.submit(work, *arguments).result
     except RuntimeError:
-        threads.shutdown(wait=False)  # or a thread that the system grants later would do it as well
+        threads.shutdown(wait=False)  # it is in the queue: a thread that starts later would do it a second time
         return partial(work, *arguments)

@@ -274,7 +274,7 @@ def test_a_single_record_that_is_no_movie_is_told_in_the_singular(
     path = movie_file([record])
     outcome = run("build", path)
     assert outcome.code == 1
-    assert f"not even the one record of {path} is a movie (" in outcome.err
+    assert f"the only record of {path} is no movie (" in outcome.err
     assert "record is not a record" not in outcome.err
 
 

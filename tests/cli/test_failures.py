@@ -111,6 +111,13 @@ def test_an_unexpected_end_is_not_held_up(run: Run, monkeypatch: pytest.MonkeyPa
         ("keep_last is 0; it must be", "--keep-last is 0; it must be"),
         ("version is 0; it must be", "version is 0; it must be"),
         ("the information= of reformat", "the information= of reformat"),
+        ("there is no store in /a/base_path; build", "there is no store in /a/base_path; build"),
+        ("/a/rename=x.csv is empty; format=y.csv", "/a/rename=x.csv is empty; format=y.csv"),
+        ("rename= maps to 'x'", "--rename maps to 'x'"),
+        ("or name its format with format=", "or name its format with --format"),
+        ("/a is a file; base_path must be a folder", "/a is a file; --store must be a folder"),
+        ("name the folder that it points into as base_path", "name the folder that it points into as --store"),
+        ("choose a base_path on a disk", "choose a --store on a disk"),
     ],
 )
 def test_python_arguments_are_told_as_options(message: str, typed: str) -> None:

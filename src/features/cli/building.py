@@ -211,13 +211,13 @@ def _require_some(movies: Movies, source: str, on_invalid: OnInvalid) -> None:
         movies.check_accepted()
         return
     refused = _reasons(movies)
-    told = f"none of the {movies.read:,} records of" if movies.read > 1 else "not even the one record of"
+    told = f"none of the {movies.read:,} records of" if movies.read > 1 else "the only record of"
     worst = "; ".join(f"{one['field']} {one['reason']}" for one in refused[:3])
     step = (
         "if fields have other names there, say so with --rename old=new" if _lacks_a_field(movies) else "correct them"
     )
     raise InvalidMoviesError(
-        f"{told} {source} is a movie ({worst}), so nothing was stored; {step}",
+        f"{told} {source} is {'a' if movies.read > 1 else 'no'} movie ({worst}), so nothing was stored; {step}",
         count=movies.rejected.num_rows,
         problems=(),
     )

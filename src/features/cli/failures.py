@@ -35,18 +35,19 @@ def _as_option(argument: re.Match[str]) -> str:
 _AS_TYPED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"on_invalid='reject'"), "--on-invalid reject"),
     (re.compile(r"rename=\{'their name': '(\w+)'\}"), r"--rename 'their name=\1'"),
-    (re.compile(r"\brename="), "--rename"),
-    (re.compile(r"\bformat='(\w+)'"), r"--format \1"),
-    (re.compile(r"\bformat="), "--format"),
+    (re.compile(r"^rename="), "--rename"),
+    (re.compile(r"\bis format='(\w+)'"), r"is --format \1"),
+    (re.compile(r"\bwith format=$"), "with --format"),
     (re.compile(r"\bcheck\(deep=True\)"), "features check --deep"),
     (re.compile(r"\bgc\(keep_last=…\)"), "features gc --keep-last N"),
     (re.compile(r"\bsave_features\(\)"), "features build"),
     (re.compile(r", or raise busy_timeout_seconds"), ""),
     (re.compile(r"\bname the (catalog_url that the store was made with)"), r"open it in Python with the \1"),
-    (re.compile(r"\bbase_path\b"), "--store"),
+    (re.compile(r"(^|; |\bas |\banother |\bchoose a )base_path\b"), r"\1--store"),
     (re.compile(r"^(keep_last|older_than|message|backend)\b"), _as_option),
 )
-"""The library's messages speak of Python arguments; here the same things are options."""
+"""The library's messages speak of Python arguments; here the same things are options. Each with what it stands beside
+there, as the name of a user's file may be one of these words."""
 
 
 class TellingGroup(TyperGroup):

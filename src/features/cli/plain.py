@@ -34,7 +34,7 @@ def as_plain(frame: pa.Table, form: Form, table: str) -> pa.Table:
 
 
 def refuse_blank_lines(frame: pa.Table, table: str) -> None:
-    """Pass where every row is more than an empty line of CSV, which readers skip.
+    """Raise unless every row is more than an empty line of CSV, which readers skip.
 
     Raises:
         UnsupportedDataError: the only column has nulls.

@@ -46,8 +46,8 @@ def features(
               features ls --store store
               features show movies basic --store store
 
-    Every command takes --help, which shows an example, and --json, with which errors are JSON too, on stderr. The
-    store is the folder given with --store, else what FEATURES_STORE names, else ./store; stress heeds --store alone.
+    Every command takes --help, which shows an example, and --json, which prints JSON; errors are then JSON on stderr.
+    The store is the folder given with --store, else what FEATURES_STORE names, else ./store; stress heeds --store only.
 
     Exit codes: 0 done; 1 something is wrong or not there (a file, the store, its data); 2 wrong use; 130 interrupted.
     """

@@ -27,7 +27,7 @@ STATE_VERSION = 1
 RATING_BINS = 101
 _POPULAR = 5
 _PIECE = 1 << 15
-"""Movies reckoned with at a time: what is made of them on the way stays in the processor's cache. So many whole numbers
+"""Movies processed at a time: what is made of them on the way stays in the processor's cache. So many whole numbers
 below 2**27 are also added exactly: they make less than 2**53."""
 
 
@@ -41,12 +41,12 @@ class FittedState:
     """How many movies were fitted."""
     rating_mean: float | None
     rating_deviation: float | None
-    """Population deviation of the ratings."""
+    """Population standard deviation of the ratings."""
     rating_bins: tuple[int, ...]
     """How many ratings fall in each of 101 bins: bin i holds those with floor(10 rating + 0.5) = i."""
     popularity_mean: float | None
     popularity_deviation: float | None
-    """Population deviation of the popularities."""
+    """Population standard deviation of the popularities."""
     vote_count_quantile: float | None
     """The 0.90 quantile of vote_count, by linear interpolation."""
     genre_means: tuple[float | None, ...]

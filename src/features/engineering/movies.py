@@ -65,7 +65,7 @@ class Movies:
         """What features are built from: the table's columns, and three derived ones instead of ``genre_ids``.
 
         ``rating`` (float64) is ``vote_average``, null where there were no votes: TMDB writes 0.0 there.
-        ``votes`` (float64) is ``vote_count`` for reckoning with: Arrow refuses to divide integers above 2**53.
+        ``votes`` (float64) is ``vote_count`` for arithmetic: Arrow refuses to divide integers above 2**53.
         ``genres`` (int32) is the bit mask of ``genres.py``.
         """
         votes, average = self.table["vote_count"], self.table["vote_average"]
@@ -76,7 +76,7 @@ class Movies:
         return table.append_column("genres", pa.array(genre_masks(self.table["genre_ids"])))
 
     def check_accepted(self) -> None:
-        """Pass where nothing was refused.
+        """Raise if anything was refused.
 
         Raises:
             InvalidMoviesError: with the number of refused records and the first ten problems.

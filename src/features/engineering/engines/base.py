@@ -17,29 +17,10 @@ import pyarrow as pa
 
 from features.engineering.feature import TYPE_NAMES, Column, Feature
 from features.engineering.fitting import FittedState
-from features.engineering.scanning import SCANS
 from features.errors import InvalidFeatureError
 from features.frames import Frame
 
 DatePart: TypeAlias = Literal["year", "month", "quarter", "day_of_year", "weekday"]
-
-COLUMNS: tuple[str, ...] = (
-    "movie_id",
-    "title",
-    "overview",
-    "original_title",
-    "original_language",
-    "release_date",
-    "vote_average",
-    "vote_count",
-    "popularity",
-    "adult",
-    "rating",
-    "votes",
-    "genres",
-    *SCANS,
-)
-"""What a declaration finds on ``m``: the columns of ``Movies.columns`` and those of ``scanning.SCANS``."""
 
 SLICE_ROWS = 1 << 17
 """Movies transformed at a time: features are row-wise, so this bounds what is alive at once and changes nothing."""
@@ -74,7 +55,7 @@ class Columns:
 
     def __getattr__(self, name: str) -> Column:
         if name not in COLUMNS:
-            raise AttributeError(f"movies have no column {name!r}; there is {', '.join(COLUMNS)}")
+            raise AttributeError(f"movies have no column {name!r}; available: {', '.join(COLUMNS)}")
         column = self.__dict__[name] = self._make(name)
         return column
 
@@ -82,6 +63,10 @@ class Columns:
     def asked_for(self) -> frozenset[str]:
         """The names of the columns made so far."""
         return frozenset(self.__dict__.keys() & set(COLUMNS))
+
+
+COLUMNS: tuple[str, ...] = tuple(Columns.__annotations__)
+"""What a declaration finds on ``m``: the columns of ``Movies.columns`` and those of ``scanning.SCANS``."""
 
 
 class Engine(ABC):
@@ -172,7 +157,7 @@ class Engine(ABC):
 
 
 def check_declared(feature: Feature, found: object, *, same_kind: bool, nulls: int) -> None:
-    """Pass where what a feature built, of type ``found`` with so many nulls, is what it declares.
+    """Raise unless what a feature built, of type ``found`` with so many nulls, is what it declares.
 
     Raises:
         InvalidFeatureError: it is of another kind, or null where the feature is not nullable.

@@ -79,7 +79,7 @@ INTERACTION: tuple[Feature, ...] = (
     _feature(
         "rating_vs_genre",
         pa.float64(),
-        "rating minus the mean, over the movie's genres, of the genre's mean fitted rating",
+        "rating minus the mean, over the movie's genres, of the genre's mean fitted rating (overall where it has none)",
         build=_rating_vs_genre,
     ),
 )

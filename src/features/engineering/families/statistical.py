@@ -54,13 +54,13 @@ STATISTICAL: tuple[Feature, ...] = (
     _feature(
         "rating_zscore",
         pa.float64(),
-        "deviations of the rating from the mean; 0 where the deviation is 0 or nothing was fitted",
+        "standard deviations of the rating from the mean; 0 where that deviation is 0 or nothing was fitted",
         build=lambda m, op, fit: _zscore(m.rating, op, fit.rating_mean, fit.rating_deviation),
     ),
     _feature(
         "popularity_zscore",
         pa.float64(),
-        "deviations of the popularity from the mean; 0 where the deviation is 0 or nothing was fitted",
+        "standard deviations of the popularity from the mean; 0 where that deviation is 0 or nothing was fitted",
         build=lambda m, op, fit: _zscore(m.popularity, op, fit.popularity_mean, fit.popularity_deviation),
     ),
     _feature(
