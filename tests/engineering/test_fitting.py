@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from frames_compared import ENGINES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.engineering.fitting import exact_sum, in_pieces
+from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
 
 NUMBERS = st.floats(-(2.0**900), 2.0**900) | st.integers(-100, 100).map(lambda number: number / 10)
 
@@ -23,3 +25,10 @@ def test_a_sum_is_rounded_once(values, piece):
         patch.setattr("features.engineering.fitting._PIECE", piece)
         found = exact_sum(in_pieces(np.array(values, dtype=np.float64)))
     assert found == math.fsum(values)
+
+
+def test_what_numpy_is_told_to_raise_does_not_stop_a_fit():
+    tiny = [{"movie_id": at, "title": "a", "popularity": x} for at, x in enumerate([1.7e308, 1e-300, 5e-324, 0.0])]
+    expected = AdvancedTMDBPreProcessor(tiny, as_of="2026-01-01", backend=ENGINES[0]).state
+    with np.errstate(all="raise"):
+        assert AdvancedTMDBPreProcessor(tiny, as_of="2026-01-01", backend=ENGINES[0]).state == expected

@@ -7,6 +7,7 @@ import json
 import warnings
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -284,6 +285,30 @@ def test_rows_without_columns_are_refused_one_by_one():
 def test_what_is_no_frame_is_told_where_records_go(given_frame):
     with pytest.raises(InvalidMoviesError, match=r"movies is \w+; give a dataframe, or records to Movies.from_records"):
         Movies.from_frame(given_frame)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_what_becomes_of_the_numbers_given_changes_no_features(library, engine):
+    """pandas, polars and Arrow may all share an array of NumPy's."""
+    module = pytest.importorskip(library)
+    ids, votes = np.array([1, 2, 3]), np.array([2.0, 5.0, 8.0])
+    columns = {"movie_id": ids, "title": ["a", "b", "c"], "vote_average": votes}
+    if library == "pandas":
+        given_frame = module.DataFrame(columns, copy=False)
+    elif library == "polars":
+        given_frame = module.DataFrame(columns)
+    else:
+        given_frame = module.table(columns)
+    processor = AdvancedTMDBPreProcessor(given_frame, backend=engine, as_of="2026-01-01")
+    before = {name: columns_of(table) for name, table in processor.extract_all_features().items()}
+    if library == "pandas":
+        given_frame.loc[0, "movie_id"] = 77
+        given_frame["vote_average"] *= 0.0
+    extracted = processor.extract_all_features()
+    ids[:], votes[:] = 9, 9.0
+    for tables in (extracted, processor.extract_all_features()):
+        assert {name: columns_of(table) for name, table in tables.items()} == before
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])

@@ -221,7 +221,9 @@ def batches_of_arrow(
     found = names.present(schema.names, source) if schema.names else {}
     start = 0
     for batch in batches:
-        columns = {name: _coalesced([batch.column(one) for one in ours]) for name, ours in found.items() if ours}
+        columns = {
+            name: _coalesced([_owned(batch.column(one)) for one in ours]) for name, ours in found.items() if ours
+        }
         yield Batch(columns.get, range(start, start + batch.num_rows), _arrow_records(batch))
         start += batch.num_rows
 
@@ -282,11 +284,16 @@ def _pandas_values(series: Any) -> RawColumn:
     missing."""
     if series.dtype != object:
         try:
-            return _one_chunk(pa.array(series, from_pandas=True))
+            return _owned(_one_chunk(pa.array(series, from_pandas=True)))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             pass  # a type that Arrow does not know: taken as Python objects, like any object column
     missing = series.isna().tolist()
     return [None if gone else value for gone, value in zip(missing, series.tolist(), strict=True)]
+
+
+def _owned(column: pa.Array) -> pa.Array:
+    """A column of numbers with memory of its own: what was given may be an array of NumPy's that its owner changes."""
+    return pa.concat_arrays([column, column[:0]]) if pa.types.is_primitive(column.type) else column
 
 
 def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -126,6 +126,7 @@ def _figure(value: Any) -> float | None:
     return float(value)
 
 
+@np.errstate(all="ignore")  # whatever the caller has NumPy do with sums that underflow
 def fit(columns: pa.Table, as_of: dt.date) -> FittedState:
     """Fit on ``Movies.columns``: ratings, popularities, vote counts and genres where they are known."""
     rating_known = _known(columns["rating"])
