@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import json
 import os
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -238,8 +239,17 @@ def test_a_link_to_nothing_stays_unless_forced(run: Run, store: Path) -> None:
     assert "--force" in run("get", "movies", "text", "--out", link).err
     assert link.is_symlink()
     assert run("get", "movies", "text", "--out", link, "--force").code == 0
-    assert link.is_file()
-    assert not link.is_symlink()
+    assert link.is_symlink()
+    assert Path("nowhere.csv").is_file()
+
+
+def test_a_file_that_is_written_over_keeps_its_permissions(run: Run, store: Path) -> None:
+    out = Path("t.csv")
+    out.write_text("secret")
+    out.chmod(0o600)
+    assert run("get", "movies", "text", "--out", out, "--force").code == 0
+    assert out.read_text() != "secret"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
 def test_a_file_that_is_there_is_told_before_the_work(run: Run) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import os
 import re
 import subprocess
 import sys
 import threading
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -565,3 +568,26 @@ def test_what_a_signal_handler_raises_is_not_told_of_the_file():
 
     with pytest.raises(TimeoutError, match="mine"):
         read_movies(io.BufferedReader(Slow()))
+
+
+def zipped(content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("movies.jsonl", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("packed", "told"),
+    [
+        (zipped(b'{"id": 1, "title": "a"}'), "packed with zip"),
+        (bz2.compress(b'{"id": 1, "title": "a"}'), "packed with bzip2"),
+        (lzma.compress(b'{"id": 1, "title": "a"}'), "packed with xz"),
+        (gzip.compress(gzip.compress(b'{"id": 1, "title": "a"}')), "packed with gzip or zstd more than once"),
+    ],
+)
+def test_what_a_file_is_packed_with_is_told(tmp_path, packed, told):
+    path = tmp_path / "movies.jsonl"
+    path.write_bytes(packed)
+    with pytest.raises(InvalidMoviesError, match=rf"movies\.jsonl is {told}; unpack it first"):
+        read_movies(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,18 +38,21 @@ def whole_file(out: Path, *, force: bool) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: the system refused, or ``out`` came to be there and ``force`` is not set.
     """
-    beside = out.with_name(f".{secrets.token_hex(8)}.part")  # not longer for a longer name, which may be the longest
+    target = out.resolve()  # what a link names is written, and the link stays
+    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # not longer for a longer name, which may be the longest
     try:
         file = beside.open("xb")
     except OSError as error:
         raise _unwritten(out, error, "check its folder") from None
     try:
         with file:
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))  # what was private stays so
             yield file
             file.flush()
             os.fsync(file.fileno())
         _require_free(out, force=force)
-        beside.replace(out)
+        beside.replace(target)
     except StorageError:
         raise
     except OSError as error:

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import threading
 import zlib
@@ -46,6 +47,13 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_PACKED = {
+    rb"BZh\d1AY&SY": "bzip2",
+    rb"\xfd7zXZ\x00": "xz",
+    rb"PK\x03\x04": "zip",
+    rb"\x1f\x8b|\x28\xb5\x2f\xfd": "gzip or zstd more than once",
+}
+"""How files begin that are packed in ways not read here, and what packed them."""
 
 
 def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: FieldNames) -> Iterator[Batch]:
@@ -58,8 +66,12 @@ def batches_of_file(source: PathLike | IO[Any], given: Format | None, names: Fie
     where = name_of(source)
     by_name = given or _format_by_ending(source)
     with _told_as_movies(where, by_name), opened(source) as (stream, path):
-        if not stream.peek(1):
+        start = stream.read(16)
+        stream = rewound(start, stream)
+        if not start:
             raise not_movies(where, "is empty")
+        if packed := next((name for magic, name in _PACKED.items() if re.match(magic, start)), None):
+            raise not_movies(where, f"is packed with {packed}; unpack it first")
         read: list[bytes] = []
         chosen = by_name or _format_by_content(_noted(stream, read))
         stream = rewound(b"".join(read), stream)
