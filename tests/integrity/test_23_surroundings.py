@@ -14,6 +14,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ import pytest
 from features.errors import FeatureStoreError, StorageError, UnsafeEnvironmentError
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage import surroundings
-from features.store.storage.disk import SYSTEM
+from features.store.storage.disk import SYSTEM, Disk
+from features.store.storage.folders import settle_folder
 from tests.integrity.another_process import ends_well
 from tests.integrity.small_stores import contents, settings, table
 
@@ -86,6 +88,66 @@ def test_a_catalog_elsewhere_may_not_be_on_a_network_disk_either(tmp_path: Path,
     assert not (tmp_path / "near").exists()
 
 
+def test_files_are_those_of_one_catalog(tmp_path: Path) -> None:
+    """To another one they would be left over, and a collection would delete them."""
+    here = settings(tmp_path / "store")
+    there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    with SimpleFeatureStore(here) as store:
+        store.save_features("g", {"t": table(1.0)})
+    with SimpleFeatureStore(replace(there, base_path=tmp_path / "another")) as other:
+        other.save_features("g", {"t": table(2.0)})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UnsafeEnvironmentError, match=r"store/catalog\.sqlite3, not of .*there.*; name that one"):
+        SimpleFeatureStore(there)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("url", [None, "yet another"])
+def test_files_of_a_catalog_elsewhere_are_nobody_elses_from_the_first_moment(tmp_path: Path, url: str | None) -> None:
+    here = settings(tmp_path / "store")
+    there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    other = replace(here, catalog_url=url and f"sqlite:///{tmp_path / url}")
+    with SimpleFeatureStore(there) as store:
+        with pytest.raises(UnsafeEnvironmentError, match=r"there/catalog\.sqlite3, not of"):
+            SimpleFeatureStore(other)
+        store.save_features("g", {"t": table(1.0)})
+    (tmp_path / "there").rename(tmp_path / "moved")
+    moved = replace(here, catalog_url=f"sqlite:///{tmp_path / 'moved' / 'catalog.sqlite3'}")
+    with SimpleFeatureStore(moved) as store:
+        assert store.get_features(None, "g") == {"t": table(1.0)}
+
+
+def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = settings(tmp_path / "store")
+    there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    opened: list[SimpleFeatureStore[pa.Table]] = []
+
+    def meanwhile(folder: Path, disk: Disk) -> None:
+        monkeypatch.undo()
+        settle_folder(folder, disk)
+        opened.append(SimpleFeatureStore(there))
+
+    monkeypatch.setattr("features.store.drivers.settle_folder", meanwhile)
+    with pytest.raises(UnsafeEnvironmentError, match=r"there/catalog\.sqlite3, not of"):
+        SimpleFeatureStore(here)
+    opened[0].close()
+
+
+def test_a_catalog_with_two_names_is_refused(tmp_path: Path) -> None:
+    """What is saved under one name would be in the store of the other, whose files it has not."""
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        store.save_features("g", {"t": table(1.0)})
+    shutil.copytree(tmp_path / "store", tmp_path / "snapshot", copy_function=os.link)
+    for name in ("store", "snapshot"):
+        with pytest.raises(UnsafeEnvironmentError, match="has a second name, a hard link"):
+            SimpleFeatureStore(settings(tmp_path / name))
+    (tmp_path / "snapshot" / "catalog.sqlite3").unlink()
+    with SimpleFeatureStore(settings(tmp_path / "store")) as store:
+        assert store.get_features(None, "g") == {"t": table(1.0)}
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """A folder that no store has any business in."""
@@ -129,9 +191,9 @@ def test_a_link_in_a_files_place_is_not_followed(store, elsewhere: Path, verify:
     config = FeatureStoreConfig(store.config.folder, backend="pyarrow", verify_reads=verify)
     with SimpleFeatureStore(config) as other:
         for read in (other.get_features, other.scan_features):
-            with pytest.raises(StorageError, match="no file"):
+            with pytest.raises(StorageError, match="not a regular file"):
                 read(["t"], "g")
-        with pytest.raises(StorageError, match="no file"):
+        with pytest.raises(StorageError, match="not a regular file"):
             other.backup(elsewhere.parent / "copy")
         assert [problem.kind for problem in other.check(deep=True).problems] == ["missing"]
         other.delete_feature("t", "g")

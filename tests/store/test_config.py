@@ -41,7 +41,7 @@ WRONG = {
     "cache_enabled": [None, "yes", 1],
     "cache_max_size": [0, -1, 1.5, True, None],
     "cache_max_bytes": [0, "1GB"],
-    "cache_ttl_seconds": [0, -1, float("nan"), float("inf"), "1h", True],
+    "cache_ttl_seconds": [0, -1, float("nan"), float("inf"), 10**400, "1h", True],
     "verify_reads": ["sometimes", None, []],
     "busy_timeout_seconds": [0, -1, None, "30", 1e10, float("inf")],
 }

@@ -769,11 +769,18 @@ def test_a_store_whose_folder_is_another_one_now_changes_nothing(
             lambda: store.delete_feature("t", "g"),
             lambda: store.gc(keep_last=1),
             lambda: store.check(repair=True),
+            lambda: store.get_features(None, "g"),
+            lambda: store.get_features(None, "g", version=1),
+            lambda: store.get_artifacts("g"),
+            lambda: store.versions("g"),
+            lambda: store.backup(tmp_path / "copy"),
         ):
             with pytest.raises(StorageError) as caught:
                 change()
             assert "was moved or replaced; open the store anew" in str(caught.value) or not before
         assert {path: before[path] for path in before if "files" in path} == files_under(config.folder / "files")
+        assert config.folder.exists() == (becomes in ("replaced", "copied"))
+        assert not (tmp_path / "copy").exists()
     if becomes in ("replaced", "copied"):
         with SimpleFeatureStore(config) as other:
             assert other.get_features(None, "g") == {"t": table(2.0 if becomes == "replaced" else 1.0)}

@@ -198,6 +198,23 @@ def test_what_a_signal_handler_raises_is_not_told_as_the_disks_refusal(tmp_path:
         assert list(storage.files()) == []
 
 
+@pytest.mark.parametrize(
+    "told",
+    [pa.lib.ArrowException("Unknown error: Failed to launch worker thread"), RuntimeError("can't start new thread")],
+)
+def test_what_a_system_without_threads_refuses_is_not_told_as_damage(
+    tmp_path: Path, backend: Any, told: Exception
+) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": LARGE})
+    storage = Interrupted(told, open_storage(config))
+    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+        with pytest.raises(StorageError, match="thread; let this process have more threads"):
+            store.get_features(["t"], "g")
+        assert bytes_of(store.get_features(["t"], "g")["t"]) == bytes_of(LARGE)
+
+
 class Interrupted(LocalStorage):
     """Raises ``own`` once, in the midst of an effect, as a signal handler would."""
 

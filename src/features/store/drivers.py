@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from features.errors import StorageError
+from features.errors import StorageError, UnsafeEnvironmentError
 from features.frames import Backend
-from features.store.names import CATALOG
+from features.store.names import CATALOG, ELSEWHERE
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import make_folder, settle_folder
 from features.store.storage.local import LocalStorage
@@ -39,13 +41,52 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
                     f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder)
                 )
         there = path.exists()
+        _require_only_catalog(config)
     if not there:
         settle_folder(files_folder(config), disk)
         if path.parent != config.folder:
             settle_folder(path.parent, disk)
     # A store has a catalog before it has its first file. To a new one they would all be left over, and go.
     begin = not any(True for _ in LocalStorage(files_folder(config)).files())
-    return SqlCatalog.open(path, timeout=config.busy_timeout_seconds, begin=begin)
+    catalog = SqlCatalog.open(path, timeout=config.busy_timeout_seconds, begin=begin)
+    try:
+        with told("open", config.folder):
+            _note_catalog(config, disk)
+            _require_only_catalog(config)  # again: another may have begun at the same time
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+def _note_catalog(config: FeatureStoreConfig[Any], disk: Disk) -> None:
+    """Leave a link to a catalog that is elsewhere, for whoever opens the folder with another one."""
+    if config.catalog_file is None or os.path.lexists(config.folder / ELSEWHERE):
+        return
+    try:
+        (config.folder / ELSEWHERE).symlink_to(config.catalog_file)
+        disk.sync_folder(config.folder)
+    except FileExistsError:
+        return  # another process was faster
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        # who may not write to the folder can do the files in it no harm
+
+
+def _require_only_catalog(config: FeatureStoreConfig[Any]) -> None:
+    """See that the folder's files are not those of another catalog: to this one they would be left over, and go.
+
+    Raises:
+        UnsafeEnvironmentError: another one is there.
+    """
+    mine = catalog_path(config)
+    for other in (config.folder / CATALOG, config.folder / ELSEWHERE):
+        if other.exists() and not (mine.exists() and other.samefile(mine)):
+            raise UnsafeEnvironmentError(
+                f"the files in {config.folder} are those of the catalog {other.resolve()}, not of {mine}; "
+                "name that one, or choose another base_path"
+            )
 
 
 def catalog_path(config: FeatureStoreConfig[Any]) -> Path:

@@ -10,6 +10,9 @@ from features.errors import InvalidNameError
 CATALOG = "catalog.sqlite3"
 """The file in a store's folder that makes it one."""
 
+ELSEWHERE = "catalog.link"
+"""The link in its stead where ``catalog_url`` names another place."""
+
 
 def check_name(name: object, kind: str) -> str:
     """``name`` in Unicode normal form C, when it is 1 to 255 characters that print and separate nothing.

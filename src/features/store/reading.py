@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from features.errors import (
     CorruptFileError,
     FeatureStoreError,
     NotFoundError,
+    StorageError,
     UnsupportedDataError,
     is_the_callers,
 )
@@ -173,13 +175,21 @@ class TableReader:
         """Raise ``error`` itself where it has nothing to do with the file, and that is what was saved.
 
         A signal handler may raise anything, anywhere. The libraries raise what is builtin or of their own modules, but
-        no ``OSError`` of these kinds; and a stack that was used up may have been so before we were called.
+        no ``OSError`` of these kinds; and a stack that was used up may have been so before we were called. Where the
+        system grants no thread, each library has another word for it.
         """
         library = type(error).__module__.partition(".")[0] in _LIBRARIES
-        if library and not is_of_the_moment(error):
+        wants_thread = "thread" in str(error)
+        if (library and not is_of_the_moment(error) and not wants_thread) or not self._is_intact(table):
             return
-        if self._storage.digest(table.id) == (table.size, table.digest):
-            raise error
+        if wants_thread:
+            path = self._storage.path(table.id)
+            message = f"could not read {path}: {error}; let this process have more threads (ulimit -u), or memory"
+            raise StorageError(message, path=str(path), errno=errno.EAGAIN) from error
+        raise error
+
+    def _is_intact(self, table: TableFile) -> bool:
+        return self._storage.digest(table.id) == (table.size, table.digest)
 
     def _remember(self, file: str, footer: Footer) -> None:
         with self._lock:

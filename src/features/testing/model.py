@@ -52,7 +52,7 @@ class ModelStore(Generic[Table]):
         latest = self.groups[group][-1]
         remaining = dict(latest.tables)
         del remaining[name]
-        return self._append(group, remaining, latest.artifacts, None)
+        return self._append(group, remaining, latest.artifacts, f"delete {name}")
 
     def rollback(self, group: str, version: int) -> int:
         """The next version, equal to an older one."""

@@ -95,6 +95,40 @@ def test_a_key_that_the_schema_has_twice_is_refused() -> None:
             PyarrowCodec().prepare(frame, "table")
 
 
+class Unhashable(pa.ExtensionType):
+    """As Arrow's documentation shows how to write one: with no hash."""
+
+    def __init__(self) -> None:
+        super().__init__(pa.int64(), "features.tests.unhashable")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> "Unhashable":
+        return cls()
+
+
+def test_an_extension_type_of_ones_own_comes_back_where_it_is_registered() -> None:
+    table = pa.table({"x": pa.ExtensionArray.from_storage(Unhashable(), pa.array([1]))})
+    with pytest.raises(UnsupportedDataError, match="would come back as int64"):
+        PyarrowCodec().prepare(table, "t")
+    pa.register_extension_type(Unhashable())
+    try:
+        PyarrowCodec().prepare(table, "t")
+    finally:
+        pa.unregister_extension_type("features.tests.unhashable")
+
+
+@pytest.mark.parametrize("levels", [100, 1000])
+def test_a_type_of_very_many_levels_is_refused_by_name(levels: int) -> None:
+    column = pa.array([1])
+    for _ in range(levels):
+        column = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), column)
+    with pytest.raises(UnsupportedDataError, match=r"column 'x': list<.* cannot be written to Parquet"):
+        PyarrowCodec().prepare(pa.table({"x": column}), "t")
+
+
 def test_a_type_is_not_refused_for_ever_because_it_was_tried_on_a_deep_stack() -> None:
     kind = pa.struct([("of this test alone", pa.int8())])
     codec, table = PyarrowCodec(), pa.table({"x": pa.array([{"of this test alone": 1}], kind)})

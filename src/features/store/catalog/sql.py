@@ -293,6 +293,7 @@ class SqlCatalog(Catalog):
                     self._watches += 1
                 if self._watch is None:
                     raise closed()
+                self._database.require_in_place()
                 (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise self._database.translated(error) from error

@@ -10,6 +10,7 @@ has to write its own journal for it: saves of a small table took a tenth longer.
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ class Database:
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self.path = path
+        self._name = str(path)
         self.timeout = timeout
         self.waiting = waiting
         self._file: tuple[int, int] | None = None
@@ -106,12 +108,17 @@ class Database:
                     raise UnsafeEnvironmentError(
                         f"{path} is no file, and SQLite needs one there; remove it, or choose another base_path"
                     )
+        if self.path.exists() and self.path.stat().st_nlink > 1:  # as cp -al leaves it
+            raise UnsafeEnvironmentError(
+                f"the catalog {self.path} has a second name, a hard link, and what is saved under one would change the "
+                "store of the other; put a copy in its place, or make copies with backup()"
+            )
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, which its caller closes, with everything set that durability needs."""
         FORKS.require_whole(self.path)
         if self._file is not None:  # SQLite would begin a new one where there is none
-            self._require_in_place()
+            self.require_in_place()
         connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
         try:
             mode = journal_mode()
@@ -121,7 +128,7 @@ class Database:
             connection.execute("PRAGMA fullfsync=ON")  # macOS keeps fsync in the drive's cache without it
             if actual.upper() != mode:
                 raise sqlite3.OperationalError(f"its journal mode is {actual} and could not be set to {mode}")
-            self._require_in_place()
+            self.require_in_place()
         except BaseException:
             connection.close()
             raise
@@ -131,6 +138,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A transaction that sees one state of the database throughout."""
         with self._borrowed() as connection:
+            self.require_in_place()
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -143,7 +151,7 @@ class Database:
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._require_in_place()
+                self.require_in_place()
                 self._require_mode(connection)
                 yield connection
             finally:
@@ -216,7 +224,7 @@ class Database:
         except IndexError:
             return None
 
-    def _require_in_place(self) -> None:
+    def require_in_place(self) -> None:
         """See that ``path`` still is the file that connections have: what others would never find is not written.
 
         SQLite looks for itself only with a rollback journal. It is asked of the path, since a descriptor of our own
@@ -224,7 +232,7 @@ class Database:
         """
         with told("find", self.path):
             try:
-                status = self.path.stat()
+                status = os.stat(self._name)  # noqa: PTH116  # asked at every read, and a path takes as long again
                 there = status.st_dev, status.st_ino
             except FileNotFoundError:
                 there = None

@@ -9,7 +9,7 @@ A field's metadata may change its column, too: pyarrow reads ``ARROW:extension:n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
 
 import pyarrow as pa
@@ -151,8 +151,9 @@ def check_type(kind: pa.DataType) -> None:
 def stored_as(kind: pa.DataType) -> pa.DataType | None:
     """The type that a column of type ``kind`` has when it comes back from Parquet; None where it cannot be written."""
     described = any(map(_is_described, _inner(kind)))
+    look_up = _stored_as if isinstance(kind, Hashable) else _stored_as.__wrapped__  # not every extension type is one
     try:
-        return _stored_as(kind, pa.schema([("column", kind)]).serialize().to_pybytes() if described else b"")
+        return look_up(kind, pa.schema([("column", kind)]).serialize().to_pybytes() if described else b"")
     except _UnwritableError:
         return None
 
@@ -168,9 +169,11 @@ def _inner(kind: pa.DataType) -> list[pa.Field]:
 
 
 def _with_inner(field: pa.Field) -> Iterator[pa.Field]:
-    yield field
-    for inner in _inner(field.type):
-        yield from _with_inner(inner)
+    waiting = [field]
+    while waiting:  # and not by recursion, which a type of a thousand levels would bring to its end
+        field = waiting.pop()
+        yield field
+        waiting += reversed(_inner(field.type))
 
 
 def _is_described(field: pa.Field) -> bool:

@@ -65,6 +65,8 @@ def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
             if target.exists():
                 raise _there_already(target.parent) from None
             file.rename(target)
+        else:
+            file.unlink()
         try:
             disk.sync_folder(target.parent)
         except BaseException:

@@ -225,6 +225,8 @@ class LocalStorage(Storage):
         try:
             return self._disk.create(path)
         except FileNotFoundError:
+            if not self._folder.parent.exists():
+                raise  # a store that was moved is not begun anew where it was
             make_folder(self._folder, self._disk)
             return self._disk.create(path)
 

@@ -13,6 +13,7 @@ _HINTS = {
     errno.ENOSPC: "free some space, for instance with gc(keep_last=…), and try again",
     errno.EDQUOT: "the quota is used up; free some space and try again",
     errno.EFBIG: "files may not become so large here; choose another folder, or raise the limit (ulimit -f)",
+    errno.ENOENT: "its folder is gone; put it back, or open the store where it is now",
     errno.EROFS: "the disk is mounted read-only; choose another folder",
     errno.EACCES: "check the folder's owner and permissions, or choose another folder",
     errno.EPERM: "check the folder's owner and permissions, or choose another folder",
