@@ -585,6 +585,7 @@ def zipped(content):
         (lzma.compress(b'{"id": 1, "title": "a"}'), "packed with xz"),
         (gzip.compress(gzip.compress(b'{"id": 1, "title": "a"}')), "packed with gzip or zstd more than once"),
     ],
+    ids=["zip", "bzip2", "xz", "gzip"],
 )
 def test_what_a_file_is_packed_with_is_told(tmp_path, packed, told):
     path = tmp_path / "movies.jsonl"

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,9 +148,11 @@ def test_without_a_cache_all_the_same_comes_back(tmp_path: Path, backend: str) -
 @pytest.mark.parametrize("compression", ["lz4", "snappy", "zstd", "gzip", "none"])
 def test_every_compression_reads_back(tmp_path: Path, backend: str, compression: str) -> None:
     with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, compression=compression)) as store:
-        store.save_features("g", {"of_arrow": table(1.0, 2.0)})
+        saved = store.save_features("g", {"of_arrow": table(1.0, 2.0)})
         frame = store.get_features(["of_arrow"], "g")["of_arrow"]
-        store.save_features("g", {"of_backend": frame})
+        saved |= store.save_features("g", {"of_backend": frame})
+        used = "UNCOMPRESSED" if compression == "none" else compression.upper()
+        assert {pq.read_metadata(file).row_group(0).column(0).compression for file in saved.values()} == {used}
         assert to_arrow(store.get_features(["of_backend"], "g")["of_backend"], backend) == table(1.0, 2.0)
 
 

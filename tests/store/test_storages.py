@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from features.errors import StorageError
 from features.store.storage import local
 from features.store.storage.base import Storage
 from features.store.storage.disk import Disk
-from features.store.storage.folders import claim_folder, put_in_place
+from features.store.storage.folders import claim_folder, clear_away, make_folder, put_in_place, settle_folder
 from features.store.storage.local import LocalStorage
 from features.testing.storage_contract import StorageContract
 
@@ -132,7 +133,7 @@ def test_an_error_that_the_disk_told_at_the_end_of_a_large_file_is_not_lost(
 class Folders(Disk):
     """The system's disk, which notes whose names it synced, and may fail then."""
 
-    def __init__(self, failure: OSError | None = None) -> None:
+    def __init__(self, failure: BaseException | None = None) -> None:
         self.synced: list[Path] = []
         self._failure = failure
 
@@ -141,6 +142,83 @@ class Folders(Disk):
         if self._failure is not None:
             raise self._failure
         super().sync_folder(folder)
+
+
+class Noting(Folders):
+    """Only notes whose names it would sync: nobody may sync the folders around the tests' own everywhere."""
+
+    def sync_folder(self, folder: Path) -> None:
+        self.synced.append(folder)
+
+
+def test_a_folder_is_made_with_those_around_it_and_all_their_names_are_durable(tmp_path: Path) -> None:
+    folder, disk = tmp_path / "a" / "b" / "c", Folders()
+    for _ in range(2):
+        make_folder(folder, disk)
+        assert folder.is_dir()
+        assert sorted(disk.synced) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    with pytest.raises(StorageError, match=r"could not create .*: refused"):
+        make_folder(tmp_path / "d", Folders(OSError(errno.EIO, "refused")))
+
+
+def test_a_folder_that_is_settled_is_durable_as_far_up_as_its_file_system_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    around = [step.parent for step in takewhile(lambda step: not step.is_mount(), (folder, *folder.parents))]
+    disk = Noting()
+    settle_folder(folder, disk)
+    assert folder.is_dir()
+    disk.synced.clear()
+    settle_folder(folder, disk)  # another process made it, and may have been cut off
+    assert disk.synced == around
+
+
+def test_a_folder_is_settled_up_to_those_of_others_and_not_beside_a_failure(tmp_path: Path) -> None:
+    disk = Folders(PermissionError(errno.EACCES, "Permission denied"))
+    settle_folder(tmp_path, disk)
+    assert disk.synced == [tmp_path.parent]
+    with pytest.raises(StorageError, match=r"could not create .*: lost"):
+        settle_folder(tmp_path, Folders(OSError(errno.EIO, "lost")))
+
+
+def test_what_is_cleared_away_leaves_what_others_put_beside_it(tmp_path: Path) -> None:
+    outer, inner, filled = (tmp_path / name for name in ("outer", "outer/inner", "outer/inner/filled"))
+    filled.mkdir(parents=True)
+    (filled / "file").write_text("ours")
+    (outer / "notes.txt").write_text("theirs")
+    for _ in range(2):  # the second time most of it is gone
+        clear_away([filled], [inner, outer])
+        assert sorted(tmp_path.rglob("*")) == [outer, outer / "notes.txt"]
+
+
+@pytest.mark.parametrize("make", [make_folder, claim_folder, settle_folder])
+def test_a_folder_below_a_file_is_told_as_such(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    (tmp_path / "file").write_text("theirs")
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        make(tmp_path / "file" / "folder")
+
+
+def test_a_folder_is_claimed_alone_and_not_with_those_around_it(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="No such file or directory"):
+        claim_folder(tmp_path / "gone" / "folder")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_file_that_cannot_be_put_in_place_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("ours")
+    with pytest.raises(StorageError, match="could not write"):
+        put_in_place(tmp_path / "file", tmp_path / "gone" / "target")
+    assert (tmp_path / "file").read_text() == "ours"
+
+
+def test_what_is_interrupted_before_it_is_durable_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("ours")
+    for interrupted in (
+        lambda: claim_folder(tmp_path / "folder", Folders(KeyboardInterrupt())),
+        lambda: put_in_place(tmp_path / "file", tmp_path / "target", Folders(KeyboardInterrupt())),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 def test_a_claimed_folder_is_durable_or_not_there(tmp_path: Path) -> None:

@@ -111,15 +111,24 @@ class CatalogContract(SweepingContract):
         assert [catalog.artifacts("g", version) for version in (1, 2, 3, 4)] == [None, '{"x": 1}', '{"x": 1}', "{}"]
 
     def test_history_tells_messages_tables_and_times_in_order(self, catalog: Catalog) -> None:
-        catalog.commit(change("g", "a", message="first"))
-        catalog.commit(change("g", "b"))
-        catalog.commit(change("g", delete="a"))
+        made = [change("g", "a", message="first"), change("g", "b"), change("g", delete="a")]
+        for one in made:
+            catalog.commit(one)
         history = catalog.versions("g")
+        assert [line.write_id for line in history] == [one.write_id for one in made]
         assert [line.version for line in history] == [1, 2, 3]
         assert [line.message for line in history] == ["first", None, None]
         assert [line.tables for line in history] == [("a",), ("a", "b"), ("b",)]
         assert all(line.created_at.utcoffset() == timedelta(0) for line in history)
         assert sorted(line.created_at for line in history) == [line.created_at for line in history]
+
+    def test_each_version_was_made_while_it_was_committed(self, catalog: Catalog) -> None:
+        moments = [datetime.now(UTC)]
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+            moments.append(datetime.now(UTC))
+        made = [line.created_at for line in catalog.versions("g")]
+        assert all(before <= at <= after for before, at, after in zip(moments, made, moments[1:], strict=False))
 
     def test_as_of_finds_the_version_that_was_current(self, catalog: Catalog) -> None:
         for _ in range(3):

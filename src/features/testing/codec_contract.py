@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,7 @@ class CodecContract(ABC):
         frame = self._first("exact").build()
         path = tmp_path / "file"
         written(self.codec().prepare(frame, "table"), path, compression)
+        assert compression_of(path) == compression
         assert self.differences(self.plain(frame), self.codec().hand_out(self.codec().read(path, None))) == []
 
     def test_a_refusal_names_the_table_the_reason_and_the_next_step(self) -> None:
@@ -209,6 +211,12 @@ def written(prepared: Storable, path: Path, compression: Compression = "lz4") ->
         prepared.write(path, compression)
     finally:
         prepared.close()
+
+
+def compression_of(path: Path) -> str:
+    """The compression of a file's first column, by our name for it."""
+    name = str(pq.read_metadata(path).row_group(0).column(0).compression).lower()
+    return "none" if name == "uncompressed" else name
 
 
 def footer_of(schema: pa.Schema, rows: int) -> Footer:

@@ -85,6 +85,43 @@ class SweepingContract(ABC):
         assert catalog.groups() == {"g": 3}
         assert catalog.snapshot("g").version == 3
 
+    def test_a_sweep_by_age_drops_what_was_made_before_the_moment_and_not_at_it(self, catalog: Catalog) -> None:
+        for _ in range(3):
+            catalog.commit(change("g", "a"))
+        history = catalog.versions("g")
+        moment = history[1].created_at
+        catalog.sweep([], before=moment)
+        kept = [line.version for line in history if line.created_at >= moment]
+        assert [line.version for line in catalog.versions("g")] == kept
+
+    def test_of_two_limits_both_must_let_a_version_go(self, catalog: Catalog) -> None:
+        for _ in range(4):
+            catalog.commit(change("g", "a"))
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        assert catalog.sweep([], keep_last=1, before=datetime(2000, 1, 1, tzinfo=UTC)).versions == 0
+        assert catalog.sweep([], keep_last=4, before=tomorrow).versions == 0
+        assert catalog.sweep([], keep_last=3, before=tomorrow).versions == 1
+        assert [line.version for line in catalog.versions("g")] == [2, 3, 4]
+
+    def test_a_sweep_counts_the_versions_of_each_group_by_themselves(self, catalog: Catalog) -> None:
+        made = {group: [change(group, "a") for _ in range(number)] for group, number in (("g", 2), ("h", 5), ("i", 1))}
+        for changes in made.values():
+            for one in changes:
+                catalog.commit(one)
+        swept = catalog.sweep([], keep_last=2)
+        assert swept.versions == 3
+        assert swept.dropped == tuple(one.tables["a"].id for one in made["h"][:3])
+        kept = {group: [line.version for line in catalog.versions(group)] for group in catalog.groups()}
+        assert kept == {"g": [1, 2], "h": [4, 5], "i": [1]}
+        assert catalog.problems() == []
+
+    def test_a_sweep_keeps_the_artifacts_of_the_versions_that_it_keeps(self, catalog: Catalog) -> None:
+        for number in range(3):
+            catalog.commit(change("g", "a", artifacts=f'{{"x": {number}}}'))
+        catalog.sweep([], keep_last=2)
+        assert [catalog.artifacts("g", version) for version in (2, 3)] == ['{"x": 1}', '{"x": 2}']
+        assert catalog.problems() == []
+
     def test_a_condemned_file_can_never_be_committed(self, catalog: Catalog) -> None:
         made = change("g", "a")
         orphan = made.tables["a"].id

@@ -154,3 +154,25 @@ def test_a_zone_without_a_name_is_utc_elsewhere(tmp_path: Path) -> None:
     column = PyarrowCodec().read(tmp_path / "file", None).column("a")
     assert column.type.tz == "UTC"
     assert column[0].as_py().hour == 6
+
+
+DOTTED = pa.table({"a": [{"b": 1, "c": {"d": 2}}], "a.b": [3], "a.c": [4], "a.c.d": [5], "other": ["x"]})
+
+
+@pytest.mark.parametrize("library", BACKENDS)
+@given(names=st.lists(st.sampled_from(DOTTED.column_names), min_size=1, unique=True))
+def test_a_name_with_a_dot_is_no_path_into_a_struct(
+    tmp_path_factory: pytest.TempPathFactory, library: Any, names: list[str]
+) -> None:
+    path, codec = tmp_path_factory.mktemp("dots") / "file", codec_for(library)
+    written(PyarrowCodec().prepare(DOTTED, "t"), path)
+    frame = codec.hand_out(codec.read(path, names))
+    assert list(frame.column_names if isinstance(frame, pa.Table) else frame.columns) == names
+    written(codec.prepare(frame, "t"), path.with_name("of them"))
+    assert values(PyarrowCodec().read(path.with_name("of them"), None)) == values(DOTTED.select(names))
+
+
+def test_what_pandas_notes_is_no_part_of_an_arrow_table(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    written(codec_for("pandas").prepare(pd.DataFrame({"a": [1], "b": ["x"]}), "t"), tmp_path / "file")
+    assert PyarrowCodec().read(tmp_path / "file", None).schema.metadata is None

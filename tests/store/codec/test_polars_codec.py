@@ -230,8 +230,11 @@ def test_folders_and_patterns_in_a_path_are_not_read_as_data(tmp_path: Any) -> N
     folder = tmp_path / "year=2024" / "a*b[1]{x}"
     folder.mkdir(parents=True)
     frame = pl.DataFrame({"a": np.arange(3)})
-    PolarsCodec().prepare(frame, "t").write(folder / "file.parquet", "lz4")
-    assert PolarsCodec().read(folder / "file.parquet", None).equals(frame)
+    for codec in (PolarsCodec(), OfLarger()):
+        codec.prepare(frame, "t").write(folder / "file.parquet", "lz4")
+        for columns in (None, ["a"]):
+            assert codec.read(folder / "file.parquet", columns).equals(frame)
+            assert codec.scan(folder / "file.parquet", columns).collect().equals(frame)
 
 
 def test_a_dtype_is_not_refused_for_ever_because_it_was_tried_on_a_deep_stack() -> None:

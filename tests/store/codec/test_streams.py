@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from features.errors import UnsupportedDataError
 from features.store.codec import arrow_streams
+from features.store.codec.base import Compression
 from features.store.codec.pyarrow_codec import PyarrowCodec
-from features.store.codec.streams import StreamFailedError
+from features.store.codec.streams import StagedSink, StreamFailedError
 from features.store.drivers import codec_for
-from features.testing.codec_contract import written
+from features.testing.codec_contract import compression_of, written
 from features.testing.fidelity import Case, cases_of, installed
 from features.testing.strategies import frames
 
@@ -115,6 +117,25 @@ def test_a_row_group_of_a_stream_takes_less(library: Any, tmp_path: Path) -> Non
     assert max(group_rows(tmp_path / "file")) * 80 * 8 < 11 << 20
 
 
+@pytest.mark.parametrize("library", installed())
+@pytest.mark.parametrize("kind", [pa.int8(), pa.string()], ids=str)
+def test_a_row_group_has_no_more_rows_than_a_scan_should_hold(library: Any, kind: pa.DataType, tmp_path: Path) -> None:
+    """However little a row takes."""
+    codec, rows = codec_for(library), (1 << 20) + 10
+    written(PyarrowCodec().prepare(pa.table({"a": pa.nulls(rows, kind)}), "t"), tmp_path / "of arrow")
+    written(codec.prepare(codec.hand_out(codec.read(tmp_path / "of arrow", None)), "t"), tmp_path / "file")
+    for file in ("of arrow", "file"):
+        assert sum(group_rows(tmp_path / file)) == rows
+        assert max(group_rows(tmp_path / file)) <= 1 << 20
+
+
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_a_stream_is_compressed_as_asked(library: Any, compression: Compression, tmp_path: Path) -> None:
+    stream = streamed(library, codec_for(library).hand_out(read_back(tmp_path, library)))
+    written(codec_for(library).prepare(stream, "t"), tmp_path / "file", compression)
+    assert compression_of(tmp_path / "file") == compression
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_full_disk_is_the_disks_fault(library: str) -> None:
@@ -126,6 +147,27 @@ def test_a_full_disk_is_the_disks_fault(library: str) -> None:
         frame.write(Path("/dev/full"), "lz4")
     frame.close()
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@given(data=st.data())
+def test_a_disk_that_takes_all_but_the_last_bytes_is_full(
+    tmp_path_factory: pytest.TempPathFactory, library: Any, data: st.DataObject
+) -> None:
+    resource = pytest.importorskip("resource", reason="limits on file sizes are POSIX")
+    folder = tmp_path_factory.mktemp("full")
+    frame = codec_for(library).hand_out(read_back(folder, library))
+    written(codec_for(library).prepare(streamed(library, frame), "t"), folder / "whole")
+    size = (folder / "whole").stat().st_size
+    room = size - data.draw(st.integers(1, 8) | st.integers(1, size))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            written(codec_for(library).prepare(streamed(library, frame), "t"), folder / "file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
@@ -214,3 +256,41 @@ def test_a_file_that_was_taken_away_before_it_is_written_leaves_the_stream_unrea
         prepared.write(tmp_path / "gone", "lz4")
     written(prepared, tmp_path / "file")
     assert prepared.rows == 1
+
+
+def test_a_second_file_that_was_taken_away_is_not_made_anew(tmp_path: Path) -> None:
+    """Nobody would hold its lock, nor know of it."""
+    prepared = PyarrowCodec().prepare(reader(ONE), "t")
+    (tmp_path / "first").touch()
+    prepared.write(tmp_path / "first", "lz4")
+    with pytest.raises(FileNotFoundError):
+        prepared.write(tmp_path / "gone", "lz4")
+    prepared.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_of_a_stream_stays_one(interruption: type[BaseException], tmp_path: Path) -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield ONE
+        raise interruption
+
+    stream = pa.RecordBatchReader.from_batches(ONE.schema, batches())
+    with pytest.raises(interruption):
+        written(PyarrowCodec().prepare(stream, "t"), tmp_path / "file")
+
+
+@pytest.mark.parametrize("open_again", [StagedSink.file, StagedSink.reader])
+def test_a_system_that_opens_no_more_files_is_told_by_the_staged_file(open_again: Any, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits on open files are POSIX")
+    (tmp_path / "file").touch()
+    sink = StagedSink(tmp_path / "file")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            open_again(sink)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        sink.let_go()
+    assert sink.error is caught.value
