@@ -81,10 +81,11 @@ MUTANTS = (
     Mutant(
         "copy-a-file-without-syncing-it",
         "features.store.storage.local",
-        before="""                    found = _digest(handle)
-                    self._disk.sync(handle)
+        before="""                found = _digest(handle)
+                self._disk.sync(handle)
+                return found
 """,
-        after="                    found = _digest(handle)\n",
+        after="                return _digest(handle)\n",
         killed_by=BACKUP,
     ),
     Mutant(

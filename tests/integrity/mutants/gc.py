@@ -102,4 +102,18 @@ MUTANTS = (
         after="    orphans = idle\n",
         killed_by=f"{_STORE}::test_a_check_leaves_alone_what_a_save_commits_meanwhile[False-locked]",
     ),
+    Mutant(
+        "collect-what-another-catalog-knows",
+        "features.store.drivers",
+        before="        if other.exists() and not (mine.exists() and other.samefile(mine)):\n",
+        after="        if False:\n",
+        killed_by="tests/integrity/test_23_surroundings.py::test_files_are_those_of_one_catalog",
+    ),
+    Mutant(
+        "share-a-catalog-with-a-copy",
+        "features.store.catalog.sqlite",
+        before="self.path.exists() and self.path.stat().st_nlink > 1:",
+        after="False:",
+        killed_by="tests/integrity/test_23_surroundings.py::test_a_catalog_with_two_names_is_refused",
+    ),
 )

@@ -80,4 +80,12 @@ MUTANTS = (
         after="    if False:\n",
         killed_by="tests/store/test_storages.py::TestLocalStorage::test_what_is_no_file_is_neither_followed_nor_waited_for",
     ),
+    Mutant(
+        "read-on-in-a-catalog-that-was-replaced",
+        "features.store.catalog.sqlite",
+        before='            self.require_in_place()\n            connection.execute("BEGIN")\n',
+        after='            connection.execute("BEGIN")\n',
+        killed_by="tests/store/test_feature_store.py::"
+        "test_a_store_whose_folder_is_another_one_now_changes_nothing[True-replaced-PERSIST]",
+    ),
 )

@@ -70,7 +70,7 @@ def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
         try:
             disk.sync_folder(target.parent)
         except BaseException:
-            target.unlink()
+            target.rename(file)
             raise
 
 
