@@ -230,12 +230,14 @@ class Database:
         SQLite looks for itself only with a rollback journal. It is asked of the path, since a descriptor of our own
         would drop SQLite's locks once it is closed.
         """
-        with told("find", self.path):
-            try:
-                status = os.stat(self._name)  # noqa: PTH116  # asked at every read, and a path takes as long again
-                there = status.st_dev, status.st_ino
-            except FileNotFoundError:
-                there = None
+        try:
+            status = os.stat(self._name)  # noqa: PTH116  # asked at every read, and a path takes as long again
+            there = status.st_dev, status.st_ino
+        except FileNotFoundError:
+            there = None
+        except OSError:
+            with told("find", self.path):
+                raise
         self._file = self._file or there
         if there is None or there != self._file:
             raise self._moved()
