@@ -215,6 +215,24 @@ def test_what_a_system_without_threads_refuses_is_not_told_as_damage(
         assert bytes_of(store.get_features(["t"], "g")["t"]) == bytes_of(LARGE)
 
 
+def test_a_file_that_goes_at_the_same_moment_is_told_as_gone(tmp_path: Path, backend: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        file = Path(store.save_features("g", {"t": LARGE})["t"])
+
+    class Going(Interrupted):
+        def point(self, effect: str) -> None:  # type: ignore[override]
+            if effect == "storage.read":
+                file.unlink(missing_ok=True)
+            super().point(effect)
+
+    storage = Going(Deadline("mine"), open_storage(config))
+    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+        with pytest.raises(CorruptFileError, match="gone from the disk") as caught:
+            store.get_features(["t"], "g")
+        assert caught.value.reason == "missing"
+
+
 class Interrupted(LocalStorage):
     """Raises ``own`` once, in the midst of an effect, as a signal handler would."""
 

@@ -189,7 +189,10 @@ class TableReader:
         raise error
 
     def _is_intact(self, table: TableFile) -> bool:
-        return self._storage.digest(table.id) == (table.size, table.digest)
+        try:
+            return self._storage.digest(table.id) == (table.size, table.digest)
+        except NotFoundError as error:
+            raise _vanished(table) from error
 
     def _remember(self, file: str, footer: Footer) -> None:
         with self._lock:
