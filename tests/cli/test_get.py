@@ -243,6 +243,14 @@ def test_a_link_to_nothing_stays_unless_forced(run: Run, store: Path) -> None:
     assert Path("nowhere.csv").is_file()
 
 
+def test_a_link_in_a_circle_is_replaced_when_forced(run: Run, store: Path) -> None:
+    link = Path("t.csv")
+    link.symlink_to(link)
+    assert "--force" in run("get", "movies", "text", "--out", link).err
+    assert run("get", "movies", "text", "--out", link, "--force").code == 0
+    assert link.is_file()
+
+
 def test_a_file_that_is_written_over_keeps_its_permissions(run: Run, store: Path) -> None:
     out = Path("t.csv")
     out.write_text("secret")
