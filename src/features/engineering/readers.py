@@ -267,7 +267,7 @@ def _csv_batches(text: io.TextIOWrapper, names: FieldNames, where: str) -> Itera
 def _csv_lines(text: Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not an empty line, with the line it starts on."""
     at_end: list[bool] = []
-    reader = csv.reader(chain(text, _told(at_end)))
+    reader = csv.reader(chain(text, _note_end(at_end)))
     start = 1
     for cells in reader:
         if at_end:  # it looked for another line, and so for the end of a quote
@@ -278,7 +278,7 @@ def _csv_lines(text: Iterable[str], where: str) -> Iterator[tuple[int, list[str]
         start = reader.line_num + 1
 
 
-def _told(reached: list[bool]) -> Iterator[str]:
+def _note_end(reached: list[bool]) -> Iterator[str]:
     """Nothing; but ``reached`` is then not empty."""
     reached.append(True)
     yield from ()

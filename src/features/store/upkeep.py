@@ -127,7 +127,7 @@ def copy(
         for extra in copied - {file.id for file in files}:
             storage_copy.delete(extra)
         if copied:
-            storage_copy.seal()
+            storage_copy.sync_directory()
 
     for _ in range(_ATTEMPTS):
         try:

@@ -96,7 +96,7 @@ def _write(storage: Storage, frames: Mapping[str, Storable], config: FeatureStor
             large = frame.rows * len(frame.schema) >= _LARGE
             staged = storage.stage(partial(frame.write, compression=config.compression), large=large)
             written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
-        storage.seal()
+        storage.sync_directory()
     except BaseException:  # the catalog has not been told of any
         _discard(storage, written)
         raise

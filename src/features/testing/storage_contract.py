@@ -40,7 +40,7 @@ class StorageContract(ABC):
         folder = tmp_path_factory.mktemp("storage")
         storage = self.open(folder)
         staged = storage.stage(lambda path: _ignore(path.write_bytes(content)))
-        storage.seal()
+        storage.sync_directory()
         assert self.raw_read(folder, staged.id) == content
         assert storage.path(staged.id).read_bytes() == content
         assert (staged.size, staged.digest) == (len(content), xxhash.xxh3_128_digest(content))
@@ -154,7 +154,7 @@ class StorageContract(ABC):
         seen: list[tuple[str, int]] = []
         storage.point = lambda label: seen.append((label, len(dict(self.open(tmp_path).files()))))
         staged = storage.stage(lambda path: _ignore(path.write_bytes(b"x")))
-        storage.seal()
+        storage.sync_directory()
         storage.digest(staged.id)
         storage.delete(staged.id)
         assert [label for label, _ in seen] == list(EFFECTS)

@@ -69,12 +69,12 @@ MUTANTS = (
     try:
         committed = catalog.commit(replace(change, tables=files))
 """,
-        after="""    seal, storage.seal = storage.seal, lambda: None
+        after="""    sync, storage.sync_directory = storage.sync_directory, lambda: None
     files = _write(storage, frames, config)
     try:
         committed = catalog.commit(replace(change, tables=files))
-        seal()
-        storage.seal = seal
+        sync()
+        storage.sync_directory = sync
 """,
         killed_by=f"{CUT}[filled-save three tables]",
     ),

@@ -70,7 +70,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def seal(self) -> None:
+    def sync_directory(self) -> None:
         """Make the names of all files staged so far durable.
 
         Raises:

@@ -138,8 +138,8 @@ class LocalStorage(Storage):
             finally:
                 os.close(handle)
 
-    def seal(self) -> None:
-        """See ``Storage.seal``."""
+    def sync_directory(self) -> None:
+        """See ``Storage.sync_directory``."""
         with told("write", self._folder):
             self.point("storage.sync_directory")
             self._disk.sync_folder(self._folder)
