@@ -111,10 +111,16 @@ def test_files_of_a_catalog_elsewhere_are_nobody_elses_from_the_first_moment(tmp
         with pytest.raises(UnsafeEnvironmentError, match=r"there/catalog\.sqlite3, not of"):
             SimpleFeatureStore(other)
         store.save_features("g", {"t": table(1.0)})
+    shutil.copytree(tmp_path / "there", tmp_path / "copied")
+    copied = replace(here, catalog_url=f"sqlite:///{tmp_path / 'copied' / 'catalog.sqlite3'}")
+    with pytest.raises(UnsafeEnvironmentError, match=r"or move .*store/catalog\.link away if it is no longer used"):
+        SimpleFeatureStore(copied)
     (tmp_path / "there").rename(tmp_path / "moved")
     moved = replace(here, catalog_url=f"sqlite:///{tmp_path / 'moved' / 'catalog.sqlite3'}")
     with SimpleFeatureStore(moved) as store:
         assert store.get_features(None, "g") == {"t": table(1.0)}
+    with pytest.raises(UnsafeEnvironmentError, match=r"moved/catalog\.sqlite3, not of"):
+        SimpleFeatureStore(copied)
 
 
 def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(

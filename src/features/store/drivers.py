@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +60,12 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
 
 def _note_catalog(config: FeatureStoreConfig[Any], disk: Disk) -> None:
     """Leave a link to a catalog that is elsewhere, for whoever opens the folder with another one."""
-    if config.catalog_file is None or os.path.lexists(config.folder / ELSEWHERE):
+    link = config.folder / ELSEWHERE
+    if config.catalog_file is None or link.exists():
         return
     try:
-        (config.folder / ELSEWHERE).symlink_to(config.catalog_file)
+        link.unlink(missing_ok=True)  # it led to where the catalog was before
+        link.symlink_to(config.catalog_file)
         disk.sync_folder(config.folder)
     except FileExistsError:
         return  # another process was faster
@@ -85,7 +86,7 @@ def _require_only_catalog(config: FeatureStoreConfig[Any]) -> None:
         if other.exists() and not (mine.exists() and other.samefile(mine)):
             raise UnsafeEnvironmentError(
                 f"the files in {config.folder} are those of the catalog {other.resolve()}, not of {mine}; "
-                "name that one, or choose another base_path"
+                f"name that one, choose another base_path, or move {other} away if it is no longer used"
             )
 
 
