@@ -120,10 +120,9 @@ def test_an_extension_type_of_ones_own_comes_back_where_it_is_registered() -> No
         pa.unregister_extension_type("features.tests.unhashable")
 
 
-@pytest.mark.parametrize("levels", [100, 1000])
-def test_a_type_of_very_many_levels_is_refused_by_name(levels: int) -> None:
+def test_a_type_of_very_many_levels_is_refused_by_name() -> None:
     column = pa.array([1])
-    for _ in range(levels):
+    for _ in range(1000):
         column = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), column)
     with pytest.raises(UnsupportedDataError, match=r"column 'x': list<.* cannot be written to Parquet"):
         PyarrowCodec().prepare(pa.table({"x": column}), "t")
