@@ -170,7 +170,7 @@ class Deadline(Exception):  # noqa: N818  # as users name theirs
     """What a signal handler of the user's may raise."""
 
 
-@pytest.mark.parametrize("own", [Deadline("mine"), TimeoutError("mine"), RecursionError("mine")], ids=repr)
+@pytest.mark.parametrize("own", [Deadline("mine"), TimeoutError("mine")], ids=repr)
 @pytest.mark.parametrize("load", ["get_features", "scan_features"])
 def test_what_a_signal_handler_raises_is_not_told_as_damage(
     tmp_path: Path, backend: Any, own: Exception, load: str

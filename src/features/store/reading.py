@@ -23,7 +23,6 @@ from features.frames import Backend
 from features.store.cache import FeatureCache
 from features.store.codec.base import Codec
 from features.store.codec.footers import DisagreementError, Footer, Source, open_parquet
-from features.store.codec.refusal import is_of_the_moment
 from features.store.config import Reads
 from features.store.storage.base import Storage, digest_of
 from features.store.storage.refusal import told
@@ -175,12 +174,11 @@ class TableReader:
         """Raise ``error`` itself where it has nothing to do with the file, and that is what was saved.
 
         A signal handler may raise anything, anywhere. The libraries raise what is builtin or of their own modules, but
-        no ``OSError`` of these kinds; and a stack that was used up may have been so before we were called. Where the
-        system grants no thread, each library has another word for it.
+        no ``OSError`` of these kinds. Where the system grants no thread, each library has another word for it.
         """
         library = type(error).__module__.partition(".")[0] in _LIBRARIES
         wants_thread = "thread" in str(error)
-        if (library and not is_of_the_moment(error) and not wants_thread) or not self._is_intact(table):
+        if (library and not is_the_callers(error) and not wants_thread) or not self._is_intact(table):
             return
         if wants_thread:
             path = self._storage.path(table.id)
