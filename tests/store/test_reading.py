@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import resource
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +177,7 @@ class Deadline(Exception):  # noqa: N818  # as users name theirs
 def test_what_a_signal_handler_raises_is_not_told_as_damage(
     tmp_path: Path, backend: Any, own: Exception, load: str
 ) -> None:
-    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
-    with SimpleFeatureStore(config) as store:
-        store.save_features("g", {"t": LARGE})
-    storage = Interrupted(own, open_storage(config))
-    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+    with interrupted_once(tmp_path, backend, own) as store:
         with pytest.raises(type(own), match="mine") as caught:
             getattr(store, load)(["t"], "g")
         assert caught.value is own
@@ -205,11 +203,7 @@ def test_what_a_signal_handler_raises_is_not_told_as_the_disks_refusal(tmp_path:
 def test_what_a_system_without_threads_refuses_is_not_told_as_damage(
     tmp_path: Path, backend: Any, told: Exception
 ) -> None:
-    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
-    with SimpleFeatureStore(config) as store:
-        store.save_features("g", {"t": LARGE})
-    storage = Interrupted(told, open_storage(config))
-    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+    with interrupted_once(tmp_path, backend, told) as store:
         with pytest.raises(StorageError, match="thread; let this process have more threads"):
             store.get_features(["t"], "g")
         assert bytes_of(store.get_features(["t"], "g")["t"]) == bytes_of(LARGE)
@@ -231,6 +225,17 @@ def test_a_file_that_goes_at_the_same_moment_is_told_as_gone(tmp_path: Path, bac
         with pytest.raises(CorruptFileError, match="gone from the disk") as caught:
             store.get_features(["t"], "g")
         assert caught.value.reason == "missing"
+
+
+@contextmanager
+def interrupted_once(folder: Path, backend: Any, own: Exception) -> Iterator[SimpleFeatureStore[Any]]:
+    """A store with a table, whose first read is interrupted by ``own``."""
+    config = FeatureStoreConfig(folder, backend=backend, cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": LARGE})
+    storage = Interrupted(own, open_storage(config))
+    with SimpleFeatureStore.with_drivers(config, open_catalog(config), storage) as store:
+        yield store
 
 
 class Interrupted(LocalStorage):

@@ -271,3 +271,16 @@ def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_pa
         with storage.path(staged.id).open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH)
             assert not looks.in_use(staged.id)
+
+
+def test_a_copy_that_the_disk_refuses_is_told_of_the_copy(tmp_path: Path) -> None:
+    class Full(Disk):
+        def sync(self, handle: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, copy = tmp_path / "sound", LocalStorage(tmp_path / "copy" / "files", Full())
+    source.write_bytes(b"sound")
+    copy.path("0" * 32).parent.mkdir(parents=True)
+    with pytest.raises(StorageError, match=rf"could not copy {source} to .*: No space left") as caught:
+        copy.adopt("0" * 32, source)
+    assert caught.value.path == str(copy.path("0" * 32))

@@ -225,7 +225,7 @@ class Database:
             return None
 
     def require_in_place(self) -> None:
-        """See that ``path`` still is the file that connections have: what others would never find is not written.
+        """See that ``path`` still is the file that connections have: what others would not find is nobody's any more.
 
         SQLite looks for itself only with a rollback journal. It is asked of the path, since a descriptor of our own
         would drop SQLite's locks once it is closed.
