@@ -148,8 +148,9 @@ def test_want_of_memory_is_no_damage(tmp_path: Path, ask: str) -> None:
             getattr(store, ask)(["t"], "g")
 
 
-def test_want_of_open_files_is_told_as_the_systems(tmp_path: Path) -> None:
-    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False, verify_reads="never")
+@pytest.mark.parametrize("verify", ["once", "never"])
+def test_want_of_open_files_is_told_as_the_systems(tmp_path: Path, verify: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False, verify_reads=verify)
     with SimpleFeatureStore(config) as store:
         store.save_features("g", {"t": LARGE})
         store.get_features(["t"], "g")  # which opens whatever else it needs

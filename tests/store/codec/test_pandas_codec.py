@@ -130,6 +130,15 @@ def test_what_a_cached_frame_takes_is_counted(tmp_path: Path, column: Any) -> No
     assert 0.9 * held <= codec.size(value) <= 1.3 * held + 1000
 
 
+def test_columns_that_are_not_read_cost_nothing(tmp_path: Path) -> None:
+    others = {f"text {position}": pd.Series(["a"] * 1000, dtype=object) for position in range(20)}
+    frame = pd.DataFrame({"number": np.arange(1000.0), "kind": pd.Categorical(["a"] * 1000), **others})
+    codec = PandasCodec()
+    written(codec.prepare(frame, "table"), tmp_path / "file")
+    value = codec.read(tmp_path / "file", ["number"])
+    assert codec.size(value) < 2 * 8 * 1000
+
+
 def test_a_zone_that_the_machine_does_not_know_is_told_as_such() -> None:
     with pytest.raises(UnsupportedDataError, match="does not know the time zone 'Mars/Olympus'; pip install tzdata"):
         zone_of(["zoneinfo", "Mars/Olympus"])

@@ -106,7 +106,7 @@ def read_parquet(
         DisagreementError: see ``Codec.read``.
         UnsupportedDataError: polars wrote it, with a type that this pyarrow does not read.
     """
-    with open_parquet(source, footer) as file:
+    with open_parquet(source, footer, columns) as file:
         try:
             table = read_from(file, columns)
             if not as_declared:

@@ -38,7 +38,9 @@ class Decoded:
     def __init__(self, table: pa.Table) -> None:
         self._source: pa.Table | pd.DataFrame | None = table
         self._note: dict[str, Any] = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
-        more = sum(_BYTES_MORE.get(_kind(note), 0) for note in self._note["columns"].values())
+        noted = self._note["columns"]
+        self._note["columns"] = notes = {name: noted[name] for name in table.column_names if name in noted}
+        more = sum(_BYTES_MORE.get(_kind(note), 0) for note in notes.values())
         self.bytes = int(table.get_total_buffer_size()) + more * len(table)
 
     def frame(self) -> pd.DataFrame:

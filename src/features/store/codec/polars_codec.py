@@ -95,7 +95,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
         kept = footer is not None and footer.metadata is not None
-        with open_parquet(source, footer) as file:
+        with open_parquet(source, footer, columns) as file:
             schema = file.schema_arrow
             fields = list(schema) if columns is None else [schema.field(name) for name in columns]
             texts = sum(not is_fixed(field.type) for field in fields)
