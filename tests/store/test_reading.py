@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import CorruptFileError, StorageError
+from features.store.codec.footers import Footer, open_parquet
 from features.store.drivers import open_catalog, open_storage
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import Storage
@@ -28,6 +29,8 @@ LARGE = pa.table(
         "text": ["a", None] * (ROWS // 2),
     }
 )
+MIDDLE = pa.table({f"number {position}": np.random.default_rng(0).standard_normal(10_000) for position in range(8)})
+"""Neither small enough to be read at once, nor so large that it is mapped."""
 
 
 def bytes_of(frame: Any) -> dict[str, bytes]:
@@ -95,6 +98,71 @@ def test_some_footers_are_kept_of_files_that_are_verified(tmp_path: Path, backen
             store.get_features([name for name in tables if name != "t0"], "g")  # it is one of too many then
         with pytest.raises(CorruptFileError):
             store.get_features(["t0"], "g")
+
+
+def open_in(folder: Path) -> list[str]:
+    """The tables' files below ``folder`` that this process has open."""
+    found = [str(link.readlink()) for link in list(Path("/proc/self/fd").iterdir()) if link.is_symlink()]
+    return [name for name in found if name.startswith(str(folder)) and ".parquet" in name]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list open files")
+def test_files_that_were_read_stay_open_and_are_let_go(tmp_path: Path, backend: Any) -> None:
+    config = FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {f"t{position}": MIDDLE for position in range(40)})
+        for _ in range(2):  # a file is read whole, to be hashed, and then opened
+            store.get_features(None, "g")
+        assert 1 <= len(open_in(tmp_path)) <= 32
+        store.get_features(["t39"], "g")
+        assert len(open_in(tmp_path)) <= 32
+        store.delete_feature("t39", "g")
+        store.gc(keep_last=1)
+        assert open_in(tmp_path) == []
+        store.get_features(["t1"], "g", columns=["number 3"])
+        assert len(open_in(tmp_path)) == 1
+    assert open_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list open files")
+def test_a_large_file_does_not_stay_open(tmp_path: Path, backend: Any) -> None:
+    """Deleted by another process, it would keep its place on the disk."""
+    large = pa.concat_tables([MIDDLE] * 8)
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)) as store:
+        store.save_features("g", {"t": large})
+        for columns in (None, None, ["number 3"], ["number 3"]):
+            store.get_features(["t"], "g", columns=columns)
+        assert open_in(tmp_path) == []
+
+
+def test_an_open_file_is_lent_to_one_reader_at_a_time(tmp_path: Path) -> None:
+    """pyarrow says nothing of threads that read one open file at once."""
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend="pyarrow")) as store:
+        path = Path(store.save_features("g", {"t": MIDDLE})["t"])
+        footer = Footer(store._catalog.snapshot("g").tables["t"])
+        with open_parquet(path.read_bytes(), footer) as in_memory:
+            pass
+        with open_parquet(path, footer) as first, open_parquet(path, footer) as second:
+            assert first is not second
+            assert in_memory not in (first, second)
+        with open_parquet(path, footer) as third:
+            assert third in (first, second)
+        with pytest.raises(ZeroDivisionError), open_parquet(path, footer):
+            raise ZeroDivisionError
+        with open_parquet(path, footer) as fourth:
+            assert fourth is not third
+            assert fourth.read(["number 0"]).column(0).equals(MIDDLE.column(0))
+
+
+def test_a_file_that_is_gone_is_not_read_though_it_is_open(tmp_path: Path, backend: Any) -> None:
+    with SimpleFeatureStore(FeatureStoreConfig(tmp_path, backend=backend, cache_enabled=False)) as store:
+        path = Path(store.save_features("g", {"t": MIDDLE})["t"])
+        for _ in range(2):
+            store.get_features(["t"], "g")
+        path.unlink()
+        with pytest.raises(CorruptFileError) as caught:
+            store.get_features(["t"], "g")
+        assert caught.value.reason == "missing"
 
 
 def test_a_large_footer_is_not_kept(tmp_path: Path, backend: Any) -> None:

@@ -369,6 +369,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             ConfigError: a limit that is none, or a ``dry_run`` that is neither True nor False.
         """
         self._require_usable()
+        self._tables.let_go()
         return collect(
             self._catalog,
             self._storage,
@@ -416,8 +417,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             self._closed = True
             if os.getpid() != self._process:
                 return  # a fork's copy: its locks may never be released, and it has nothing to close
-            if self.cache is not None:
-                self.cache.clear()
+            self._release()
             self._catalog.close()
 
     def __enter__(self) -> Self:
@@ -443,6 +443,12 @@ class SimpleFeatureStore(Generic[FrameT]):
                 "open a store in the child process"
             )
 
+    def _release(self) -> None:
+        """Let go of what loads keep: decoded tables, and open files."""
+        if self.cache is not None:
+            self.cache.clear()
+        self._tables.let_go()
+
     def _existing(self, group: str) -> str:
         """The group's checked name; a change to a group that is not there must not create it."""
         return self._catalog.snapshot(check_name(group, "group")).group
@@ -467,5 +473,5 @@ class SimpleFeatureStore(Generic[FrameT]):
         try:
             return load(self._catalog, read, wanted, group, version, as_of, arguments.columns_wanted(columns))
         finally:
-            if self._closed and self.cache is not None:  # meanwhile
-                self.cache.clear()
+            if self._closed:  # meanwhile
+                self._release()

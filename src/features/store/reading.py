@@ -30,7 +30,8 @@ from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
 _FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
-"""Footers that are kept, and bytes in the file of the largest. Parsed, they take up to fourteen times as many."""
+"""Footers that are kept, with open files, and bytes in the file of the largest. Parsed, they take up to fourteen times
+as many."""
 _LIBRARIES = frozenset({"builtins", "features", "json", "numpy", "pandas", "polars", "pyarrow"})
 """Whose errors a file may be the cause of."""
 _SMALL = 1 << 20
@@ -113,6 +114,11 @@ class TableReader:
         except Exception as error:
             self._require_of_file(table, error)
             raise _not_understood(table, error) from error
+
+    def let_go(self) -> None:
+        """Close the files that nobody reads just now: those that are deleted take their place on disk until then."""
+        with self._lock:
+            self._footers.clear()
 
     def _load(self, table: TableFile, columns: tuple[str, ...] | None) -> tuple[Any, int]:
         at_once = 0 <= table.size <= (_READ_ONCE if self._is_due(table) else _READ_WHOLE)

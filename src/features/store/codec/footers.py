@@ -16,18 +16,34 @@ from features.store.versions import TableFile
 Source: TypeAlias = Path | bytes
 """A file by its path, or all that it holds."""
 
-_MAPPED = 1 << 21
-"""Bytes to be read from which on a file is mapped. Less is read a quarter faster through a handle, which leaves no
-pages to be found one by one; more would be copied once too often."""
+_MAPPED = 3 << 20
+"""Bytes to be read from which on a file is mapped. Less is read up to a quarter faster through a handle, which leaves
+no pages to be found one by one; more would be copied once too often."""
 
 
 class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
-    """An open file that makes its Arrow schema once. pyarrow's own makes it each time that it is asked for."""
+    """An open file that makes its Arrow schema once. pyarrow's own makes it each time that it is asked for.
+
+    Args:
+        source: what is open; closed with this.
+        footer: the file's, if it is known; then it is not parsed.
+    """
 
     def __init__(self, source: pa.NativeFile, footer: Footer | None = None) -> None:
         # To have a thread gather what will be read is worth it where the file is far away.
         super().__init__(source, metadata=None if footer is None else footer.metadata, pre_buffer=False)
         self._made = None if footer is None else footer.schema
+        self._opened = source
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether it was read into memory, or is mapped there."""
+        return not isinstance(self._opened, pa.OSFile)
+
+    def close(self, force: bool = False) -> None:
+        """Let go of the file."""
+        super().close(force)
+        self._opened.close()
 
     @property
     def schema_arrow(self) -> pa.Schema:
@@ -40,6 +56,8 @@ class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
 class Footer:
     """The footer of a saved file: compared with the catalog where it is parsed, and kept, as parsing takes a while.
 
+    So is the open file, unless it is large: to open it anew would take as long as to read a few columns.
+
     Args:
         table: what the catalog says of the file.
     """
@@ -48,6 +66,22 @@ class Footer:
         self._table = table
         self.metadata: pq.FileMetaData | None = None
         self.schema: pa.Schema | None = None
+        self._idle: list[ParquetFile] = []
+        """The open file, while nobody reads it. Threads share the list as it is: to add and to take are one step."""
+
+    def lend(self) -> ParquetFile | None:
+        """The open file for one reader, if there is one that nobody has; see ``keep``."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def keep(self, file: ParquetFile) -> bool:
+        """Have ``file`` for the next reader; False where it is to be closed."""
+        if file.is_in_memory or self._idle or self.bytes_of(None) >= _MAPPED:
+            return False
+        self._idle.append(file)
+        return True
 
     def take(self, file: ParquetFile) -> None:
         """Compare an open file's footer, before anything else of the file is read, and keep it.
@@ -88,18 +122,31 @@ def open_parquet(
     Raises:
         DisagreementError: what was parsed announces another table than ``footer``'s.
     """
-    with _opened(source, footer, columns) as opened, ParquetFile(opened, footer) as file:
+    lent = None if footer is None or isinstance(source, bytes) else footer.lend()
+    file = lent or _opened(source, footer, columns)
+    kept = False
+    try:
         if footer is not None and footer.metadata is None:
             footer.take(file)
         yield file
+        kept = footer is not None and footer.keep(file)
+    finally:
+        if not kept:
+            file.close()
 
 
-def _opened(source: Source, footer: Footer | None, columns: Sequence[str] | None) -> pa.NativeFile:
+def _opened(source: Source, footer: Footer | None, columns: Sequence[str] | None) -> ParquetFile:
     if isinstance(source, bytes):
-        return pa.BufferReader(source)
-    if footer is not None and footer.bytes_of(columns) < _MAPPED:
-        return pa.OSFile(str(source))
-    return pa.memory_map(str(source))
+        opened = pa.BufferReader(source)
+    elif footer is not None and footer.bytes_of(columns) < _MAPPED:
+        opened = pa.OSFile(str(source))
+    else:
+        opened = pa.memory_map(str(source))
+    try:
+        return ParquetFile(opened, footer)
+    except BaseException:
+        opened.close()
+        raise
 
 
 def check_footer(file: ParquetFile, table: TableFile) -> None:
