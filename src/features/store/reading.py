@@ -30,8 +30,8 @@ from features.store.versions import TableFile
 
 _VERIFIED_AT_MOST = 65_536
 _FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
-"""Footers that are kept, with open files, and bytes in the file of the largest. Parsed, they take up to fourteen times
-as many."""
+"""Footers that are kept, some with their open file, and bytes that the largest takes in its file. Parsed, they take up
+to fourteen times as many."""
 _LIBRARIES = frozenset({"builtins", "features", "json", "numpy", "pandas", "polars", "pyarrow"})
 """Whose errors a file may be the cause of."""
 _SMALL = 1 << 20
