@@ -339,3 +339,29 @@ def test_a_child_forked_while_a_thread_looks_at_a_files_schema_loads(tmp_path: P
         assert well(process)
     """
     run(program, tmp_path / "store")
+
+
+def test_a_child_forked_while_a_thread_opens_a_catalogs_head_opens_it(tmp_path: Path) -> None:
+    program = """
+        from features.store.catalog.heads import HEADS
+
+        held, leave = threading.Event(), threading.Event()
+
+        def hold():
+            with HEADS.lock:
+                held.set()
+                assert leave.wait(60)
+
+        def save():
+            with SimpleFeatureStore(config) as mine:
+                mine.save_features("g", one)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(60)
+        process = forked(save)
+        assert well(process)
+        leave.set()
+        thread.join()
+    """
+    run(program, tmp_path / "store")

@@ -3,6 +3,7 @@
 from tests.integrity.mutants.mutant import Mutant
 
 _THREE = "tests/integrity/test_12_pairs.py::test_three_operations_at_once"
+_HEADS = "tests/store/test_heads.py"
 _PAIR = "tests/integrity/test_12_pairs.py::test_two_operations_at_once"
 
 MUTANTS = (
@@ -44,15 +45,36 @@ MUTANTS = (
     Mutant(
         "remember-the-latest-version-for-good",
         "features.store.catalog.sql",
-        before="                self._latest = {}\n",
-        after="",
+        before="        if remembered == state and group in latest:\n",
+        after="        if group in latest:\n",
         killed_by=f"{_PAIR}[save a + load a twice-two processes]",
     ),
     Mutant(
-        "look-at-the-counter-after-the-rows",
+        "look-at-the-state-after-the-rows",
         "features.store.catalog.sql",
-        before="        with self._watch_lock:\n            if self._seen == seen and",
-        after="        seen = self._counter()\n        with self._watch_lock:\n            if self._seen == seen and",
+        before="            settled = self._state() == state\n",
+        after='        self._announce("catalog.read")\n        state, settled = self._state(), True\n',
         killed_by=f"{_PAIR}[save a + load a twice-two processes]",
+    ),
+    Mutant(
+        "take-a-commit-under-way-for-done",
+        "features.store.catalog.sql",
+        before="            settled = self._state() == state\n",
+        after="            settled = True\n",
+        killed_by=f"{_HEADS}::test_a_commit_that_came_to_nothing_and_the_next_one_are_told_apart",
+    ),
+    Mutant(
+        "do-not-look-at-the-head",
+        "features.store.catalog.heads",
+        before="        return head[_COUNTER] if head[_FORMAT] == _JOURNAL else None\n",
+        after='        return b"" if head[_FORMAT] == _JOURNAL else None\n',
+        killed_by=f"{_PAIR}[save a + load a twice-two processes]",
+    ),
+    Mutant(
+        "close-a-head-that-others-use",
+        "features.store.catalog.heads",
+        before="            if not self.users and ",
+        after="            if ",
+        killed_by=f"{_HEADS}::test_closing_one_store_leaves_the_locks_of_another",
     ),
 )

@@ -19,7 +19,7 @@ from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnviro
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
 from features.store.catalog.base import Catalog, Swept, closed
 from features.store.catalog.queue import CommitQueue
-from features.store.catalog.sqlite import Database, primary_code
+from features.store.catalog.sqlite import Connection, Database, primary_code
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
 from features.store.forks import FORKS
@@ -27,6 +27,8 @@ from features.store.storage.folders import put_in_place
 from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
+
+State = tuple[int, bytes | int]
 
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
@@ -40,15 +42,15 @@ class SqlCatalog(Catalog):
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self._process, self._forks = os.getpid(), FORKS
-        self._watch: sqlite3.Connection | None = None
+        self._watch: Connection | None = None
         self._reopens = False
         self._watch_lock = waiting.lock()
         self._database = Database(path, timeout=timeout, waiting=waiting)
         self._queue = CommitQueue(timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
         self._watches = 0
-        self._seen = (0, 0)
-        self._latest: dict[str, Snapshot] = {}
+        self._remembered: tuple[State, dict[str, Snapshot]] = ((0, 0), {})
+        """Latest versions, by group, and the state of the database that they are from."""
         FORKS.follow(self)
 
     @classmethod
@@ -268,40 +270,53 @@ class SqlCatalog(Catalog):
             yield connection
 
     def _latest_snapshot(self, group: str) -> Snapshot:
-        """The latest version, from memory for as long as SQLite says that no connection has committed anything.
+        """The latest version, from memory for as long as no connection of any process has committed anything.
 
-        The counter is read before the rows are, so what is remembered can only be newer than the counter says.
+        It is remembered where the state was the same before and then within the transaction: what is the state of a
+        commit under way, which may yet be rolled back, is not that of what is read.
         """
-        seen = self._counter()
-        known = self._latest.get(group)
-        if known is not None:
-            return known
+        self._announce("catalog.read")
+        state = self._state()
+        remembered, latest = self._remembered
+        if remembered == state and group in latest:
+            return latest[group]
         with self._reading() as connection:
             found = self._snapshot(connection, group, None)
-        with self._watch_lock:
-            if self._seen == seen and len(self._latest) < 4096:
-                self._latest[group] = found
+            settled = self._state() == state
+        if settled:
+            if remembered != state:
+                latest = {}
+                self._remembered = state, latest
+            if len(latest) < 4096:
+                latest[group] = found
         return found
 
-    def _counter(self) -> tuple[int, int]:
-        """What changes whenever another connection, of this or any process, has committed."""
-        self._announce("catalog.read")
-        with FORKS.kept_out(), self._watch_lock:
+    def _state(self) -> State:
+        """What is another once any other connection, of this or any process, has committed."""
+        with FORKS.kept_out():
             try:
                 if self._reopens:
-                    self._watch, self._reopens = self._database.connect(), False
-                    self._watches += 1
-                if self._watch is None:
-                    raise closed()
-                self._database.require_in_place()
-                (counter,) = self._watch.execute("PRAGMA data_version").fetchone()
+                    self._reopen()
+                with self._watch_lock:
+                    if self._watch is None:
+                        raise closed()
+                    self._database.require_in_place()
+                    return self._watches, self._watch.changes()  # each connection counts in its own way
             except sqlite3.Error as error:
                 raise self._database.translated(error) from error
-            seen = (self._watches, counter)  # each connection counts in its own way
-            if seen != self._seen:
-                self._latest = {}
-                self._seen = seen
-            return seen
+            except OSError:
+                with told("read", self._database.path):
+                    raise
+
+    def _reopen(self) -> None:
+        """Watch again after a fork. To connect may take until a transaction ends, which may be one that asks here."""
+        watch = self._database.connect()
+        with self._watch_lock:
+            if self._reopens:
+                self._watch, self._reopens = watch, False
+                self._watches += 1
+                return
+        watch.close()
 
     def _snapshot(self, connection: sqlite3.Connection, group: str, version: int | None) -> Snapshot:
         rows = lookups.snapshot(connection, group, version)

@@ -20,6 +20,7 @@ from typing import Any
 
 from features.errors import BusyError, CorruptFileError, FeatureStoreError, StorageError, UnsafeEnvironmentError
 from features.store.catalog.base import closed
+from features.store.catalog.heads import HEADS, Head
 from features.store.forks import FORKS
 from features.store.storage.refusal import told
 from features.store.waiting import STANDARD, Waiting
@@ -53,7 +54,12 @@ class Connection(sqlite3.Connection):
     """
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting) -> None:
-        super().__init__(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._head: Head | None = HEADS.open(path)
+        try:
+            super().__init__(path, timeout=0, isolation_level=None, check_same_thread=False)
+        except BaseException:
+            self._head.close()
+            raise
         self._timeout = timeout
         self._waiting = waiting
         self.row_factory = sqlite3.Row
@@ -70,6 +76,24 @@ class Connection(sqlite3.Connection):
                 if primary_code(error) not in _BUSY or now >= deadline:
                     raise
             self._waiting.pause(random.uniform(*_PAUSE))  # noqa: S311  # not a secret: neighbours must not keep step
+
+    def changes(self) -> bytes | int:
+        """What is another once any other connection, of this or any process, has committed.
+
+        Where there is a journal, it is another already while that one commits, which it may yet fail to do.
+        """
+        counter = None if self._head is None else self._head.counter()
+        if counter is not None:
+            return counter
+        (version,) = self.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def close(self) -> None:
+        """Close the connection, and then its file's head, which may be the last descriptor of it."""
+        super().close()
+        head, self._head = self._head, None
+        if head is not None:
+            head.close()
 
 
 class Database:
@@ -114,12 +138,13 @@ class Database:
                 "store of the other; put a copy in its place, or make copies with backup()"
             )
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> Connection:
         """A new connection, which its caller closes, with everything set that durability needs."""
         FORKS.require_whole(self.path)
         if self._file is not None:  # SQLite would begin a new one where there is none
             self.require_in_place()
-        connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
+        with told("read", self.path):
+            connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
         try:
             mode = journal_mode()
             (actual,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
@@ -227,8 +252,7 @@ class Database:
     def require_in_place(self) -> None:
         """See that ``path`` still is the file that connections have: what others would not find is nobody's any more.
 
-        SQLite looks for itself only with a rollback journal. It is asked of the path, since a descriptor of our own
-        would drop SQLite's locks once it is closed.
+        SQLite looks for itself only with a rollback journal.
         """
         try:
             status = os.stat(self._name)  # noqa: PTH116  # asked at every read, and a path takes as long again
