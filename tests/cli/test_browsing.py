@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -203,6 +204,28 @@ def test_where_there_is_no_store_none_is_made(run: Run, arguments: tuple[str, ..
     assert outcome.code == 1
     assert "there is no store in nowhere; build one with: features build" in outcome.err
     assert list(Path().iterdir()) == []
+
+
+def test_a_store_with_its_catalog_elsewhere_is_opened_with_that(run: Run) -> None:
+    place = Path("far #1").absolute() / "catalog"
+    config = FeatureStoreConfig("near", backend="pyarrow", catalog_url=f"sqlite:///{quote(str(place))}")
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": pa.table({"x": [1]})})
+        store.save_features("g", {"t": pa.table({"x": [2]})})
+        assert "g" in run("ls", "--store", "near").out
+        assert run("rollback", "g", "1", "--store", "near").code == 0
+        assert store.get_features(None, "g") == {"t": pa.table({"x": [1]})}
+        run("sample", 30, "--out", "movies.parquet")
+        assert run("build", "movies.parquet", "--group", "g", "--store", "near").code == 0
+        assert [line.version for line in store.versions("g")] == [1, 2, 3, 4]
+        assert run("backup", "copy", "--store", "near").code == 0
+    assert run("check", "--deep", "--store", "copy").code == 0
+    place.rename("moved")
+    for arguments in (("ls",), ("build", "movies.parquet")):
+        outcome = run(*arguments, "--store", "near")
+        assert outcome.code == 1
+        assert f"the catalog of the store in near is gone: it was {place}; put it back" in outcome.err
+    assert not place.exists()
 
 
 def test_a_file_is_no_store(run: Run) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from features.cli.opening import refuse_file
+from features.cli.opening import config_of, refuse_file
 from features.cli.options import (
     DEFAULT_STORE,
     MOST_MADE_UP,
@@ -165,15 +165,15 @@ def _built(order: _Order, progress: Stages) -> dict[str, Any]:
     from features.engineering.engines import default_engine, engine_named
     from features.engineering.tmdb_processor import AdvancedTMDBPreProcessor
     from features.store.arguments import change
-    from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+    from features.store.feature_store import SimpleFeatureStore
 
     backend = cast("Backend", order.backend.value if order.backend else default_engine())
-    config = FeatureStoreConfig(order.store, backend=backend, compression=order.compression.value, cache_enabled=False)
     engine_named(backend)
     signal.siginterrupt(signal.SIGINT, True)  # polars, once loaded, has a blocked read go on after Ctrl-C
     message = f"built from {order.source.name}" if order.message is None else order.message
     change(order.group, None, message, None, None)  # which refuses what a save would
     refuse_file(order.store)
+    config = config_of(order.store, backend=backend, compression=order.compression.value)
     movies = order.source.read(progress)
     _require_some(movies, order.source.name, order.on_invalid)
     progress.begin("computing features")

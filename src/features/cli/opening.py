@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from features.cli.options import command
 from features.errors import NotFoundError, StorageError
-from features.store.names import CATALOG
+from features.store.names import CATALOG, ELSEWHERE
 
 if TYPE_CHECKING:
+    from features.store.config import FeatureStoreConfig
     from features.store.feature_store import SimpleFeatureStore
 
 
@@ -17,16 +19,34 @@ def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
     """The store in ``folder``, whose tables come as Arrow's: neither pandas nor polars is needed to look at it.
 
     Raises:
-        NotFoundError: there is none; nothing was created.
+        NotFoundError: there is none, or its catalog is gone; nothing was created.
         StorageError: ``folder`` is a file.
     """
     refuse_file(folder)
-    if not (folder.expanduser() / CATALOG).is_file():
+    config = config_of(folder, backend="pyarrow")
+    if not (config.catalog_file or config.folder / CATALOG).is_file():
         message = f"there is no store in {folder}; build one with: {command('build', 'MOVIES', store=folder)}"
         raise NotFoundError(message, kind="store", name=str(folder), nearest=())
-    from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+    from features.store.feature_store import SimpleFeatureStore
 
-    return SimpleFeatureStore(FeatureStoreConfig(folder, backend="pyarrow", cache_enabled=False))
+    return SimpleFeatureStore(config)
+
+
+def config_of(folder: Path, **settings: Any) -> FeatureStoreConfig[Any]:
+    """The settings for the store in ``folder``, which may have its catalog elsewhere.
+
+    Raises:
+        NotFoundError: it has, and the catalog is gone.
+    """
+    from features.store.config import FeatureStoreConfig
+
+    link = folder.expanduser() / ELSEWHERE
+    place = str(link.readlink()) if link.is_symlink() else None
+    if place is not None and not link.exists():
+        message = f"the catalog of the store in {folder} is gone: it was {place}; put it back, or restore a backup"
+        raise NotFoundError(message, kind="catalog", name=place, nearest=())
+    url = None if place is None else f"sqlite:///{quote(place)}"
+    return FeatureStoreConfig(folder, catalog_url=url, cache_enabled=False, **settings)
 
 
 def refuse_file(folder: Path, *, called: str = "--store") -> None:
