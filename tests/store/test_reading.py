@@ -6,7 +6,7 @@ import errno
 import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,22 @@ def test_files_that_were_read_stay_open_and_are_let_go(tmp_path: Path, backend: 
         assert open_in(tmp_path) == []
         store.get_features(["t1"], "g", columns=["number 3"])
         assert len(open_in(tmp_path)) == 1
+    assert open_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list open files")
+def test_many_stores_together_do_not_keep_many_files_open(tmp_path: Path) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False)
+    with ExitStack() as opened:
+        stores = [opened.enter_context(SimpleFeatureStore(config)) for _ in range(4)]
+        stores[0].save_features("g", {f"t{position}": MIDDLE for position in range(40)})
+        for store in [*stores, *stores]:
+            store.get_features(None, "g")
+        assert 33 <= len(open_in(tmp_path)) <= 64
+        stores[0].gc()
+        stores[3].get_features(None, "g")
+        assert len(open_in(tmp_path)) <= 64
+        assert stores[3].get_features(["t7"], "g") == {"t7": MIDDLE}
     assert open_in(tmp_path) == []
 
 

@@ -63,7 +63,7 @@ class FeatureStoreConfig(Generic[FrameT]):
         cache_ttl_seconds: how long a table is kept; None for as long as it fits.
         verify_reads: check a file's digest on its first read in this process ("once"), at every read that the cache
             does not serve ("always"), or not at all ("never"). With "once", up to 32 of the files read last
-            stay open for the next read: those between 256 kB and 3 MB.
+            stay open for the next read, those between 256 kB and 3 MB: 64 in a process, whatever stores they are of.
         busy_timeout_seconds: how long to wait for other writers before ``BusyError``.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
+from weakref import WeakSet
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,9 @@ Source: TypeAlias = Path | bytes
 _MAPPED = 3 << 20
 """Bytes to be read from which on a file is mapped. Less is read up to a quarter faster through a handle, which leaves
 no pages to be found one by one; more would be copied once too often."""
+
+_OPEN_AT_MOST = 64
+"""Files that stay open in a process, which some systems allow 256."""
 
 
 class ParquetFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
@@ -80,6 +84,10 @@ class Footer:
         """Have ``file`` for the next reader; False where it is to be closed."""
         if file.is_in_memory or self._idle or self.bytes_of(None) >= _MAPPED:
             return False
+        _OPEN.add(self)
+        if len(_OPEN) > _OPEN_AT_MOST:
+            _OPEN.discard(self)
+            return False
         self._idle.append(file)
         return True
 
@@ -96,6 +104,10 @@ class Footer:
         """About as many as ``columns`` take in the file; None stands for all of them."""
         size = self._table.size
         return size if columns is None else size * len(columns) // max(1, len(self._table.schema))
+
+
+_OPEN: WeakSet[Footer] = WeakSet()
+"""Those whose file stays open, for as long as they are in memory."""
 
 
 class DisagreementError(Exception):
