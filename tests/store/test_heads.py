@@ -1,5 +1,6 @@
 """What is read of a catalog's file without SQLite: it is never stale, and costs nobody a lock."""
 
+import fcntl
 import os
 import sqlite3
 import struct
@@ -137,6 +138,13 @@ def test_a_file_put_in_the_place_of_another_just_then_costs_nobody_a_lock(tmp_pa
     assert open_descriptors(path) == 2
     same.close()
     assert open_descriptors(path) == 0
+
+
+def test_a_file_is_opened_as_sqlite_opens_it(tmp_path: Path) -> None:
+    """Where one file system lies over another, a file may be copied from the lower one only once it may be changed."""
+    head = HEADS.open(tmp_path / "catalog.sqlite3")
+    assert fcntl.fcntl(head.handles[0], fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+    head.close()
 
 
 @pytest.mark.parametrize("fails", [lambda path: path.mkdir(), lambda path: path.parent.rmdir()])

@@ -10,6 +10,7 @@ that file is closed. So there is one descriptor for each file, open for as long 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class _Heads:
             while True:
                 head = self._known(path)
                 if head is None:
-                    handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
+                    handle = _opened(path)
                     identity = _identity(os.fstat(handle))
                     head = self.known.setdefault(identity, Head(self, identity))
                     head.handles.append(handle)
@@ -83,6 +84,17 @@ class _Heads:
             return self.known.get(_identity(path.stat()))
         except FileNotFoundError:
             return None
+
+
+def _opened(path: Path) -> int:
+    """A descriptor to read from, opened as SQLite opens its own: for writing, where that is allowed. A file system
+    that lies over another may give those who only read a file the one below, which never changes."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
