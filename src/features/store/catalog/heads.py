@@ -24,10 +24,10 @@ _JOURNAL = b"\x01\x01"
 class Head:
     """The first bytes of one file, read through a descriptor that all connections to it share."""
 
-    def __init__(self, heads: _Heads, identity: tuple[int, int]) -> None:
+    def __init__(self, heads: _Heads, identity: tuple[int, int], handle: int) -> None:
         self._heads = heads
         self.identity = identity
-        self.handles: list[int] = []
+        self.handles = [handle]
         """Descriptors: more than one only where the file was put in its place at just the wrong moment."""
         self.users: list[None] = []
         """One for each connection: to add and to take are one step each, whatever a finalizer does between two."""
@@ -73,8 +73,10 @@ class _Heads:
                 if head is None:
                     handle = _opened(path)
                     identity = _identity(os.fstat(handle))
-                    head = self.known.setdefault(identity, Head(self, identity))
-                    head.handles.append(handle)
+                    new = Head(self, identity, handle)
+                    head = self.known.setdefault(identity, new)
+                    if head is not new:
+                        head.handles.append(handle)
                 head.users.append(None)
                 if self.known.get(head.identity) is head:  # else a finalizer has closed it meanwhile
                     return head

@@ -282,7 +282,8 @@ class SqlCatalog(Catalog):
             return latest[group]
         with self._reading() as connection:
             found = self._snapshot(connection, group, None)
-            settled = self._state() == state
+            # To connect, as after a fork, may wait for the end of this very transaction.
+            settled = not self._reopens and self._state() == state
         if settled:
             if remembered != state:
                 latest = {}
@@ -309,7 +310,7 @@ class SqlCatalog(Catalog):
                     raise
 
     def _reopen(self) -> None:
-        """Watch again after a fork. To connect may take until a transaction ends, which may be one that asks here."""
+        """Watch again after a fork, without the lock: to connect may take until another thread's transaction ends."""
         watch = self._database.connect()
         with self._watch_lock:
             if self._reopens:

@@ -55,6 +55,8 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting) -> None:
         self._head: Head | None = HEADS.open(path)
+        self.identity = self._head.identity
+        """Device and number of the file that the head is of."""
         try:
             super().__init__(path, timeout=0, isolation_level=None, check_same_thread=False)
         except BaseException:
@@ -154,6 +156,8 @@ class Database:
             if actual.upper() != mode:
                 raise sqlite3.OperationalError(f"its journal mode is {actual} and could not be set to {mode}")
             self.require_in_place()
+            if connection.identity != self._file:  # another file was there for a moment
+                raise self._moved()
         except BaseException:
             connection.close()
             raise
