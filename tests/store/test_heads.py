@@ -16,8 +16,11 @@ import pyarrow as pa
 import pytest
 
 from features import FeatureStoreConfig, SimpleFeatureStore
+from features.errors import StorageError
 from features.store.catalog.heads import HEADS
+from features.store.catalog.sql import SqlCatalog
 from features.store.catalog.sqlite import Database, journal_mode
+from features.store.versions import Change
 
 PAGE, SECTOR = 4096, 512
 
@@ -138,6 +141,44 @@ def test_a_file_put_in_the_place_of_another_just_then_costs_nobody_a_lock(tmp_pa
     assert open_descriptors(path) == 2
     same.close()
     assert open_descriptors(path) == 0
+
+
+def test_a_connection_to_another_file_than_its_heads_is_refused(tmp_path: Path) -> None:
+    """It would be counted for that one, and the closing of its own would drop its locks."""
+    path, other = tmp_path / "catalog.sqlite3", tmp_path / "other"
+    head = HEADS.open(path)
+    other.touch()
+
+    class Exchanged(type(path)):  # type: ignore[misc]
+        def stat(self, **options: Any) -> os.stat_result:
+            status = os.stat(str(self))  # noqa: PTH116  # which this replaces
+            if other.exists():
+                other.replace(path)
+            return status
+
+    with closing(Database(Exchanged(path), timeout=1)) as database, pytest.raises(StorageError, match="replaced"):
+        database.connect()
+    assert len(head.users) == 1
+    head.close()
+
+
+def test_a_load_does_not_watch_anew_within_its_transaction(tmp_path: Path) -> None:
+    """To connect may wait for a writer of this process, which waits for this transaction."""
+    with closing(SqlCatalog.open(tmp_path / "catalog.sqlite3", timeout=1)) as catalog:
+        catalog.commit(Change("g", "w"))
+        asked: list[str] = []
+
+        def point(effect: str) -> None:
+            asked.append(effect)
+            if len(asked) == 2:
+                catalog.let_go()  # as before a fork
+
+        catalog.point = point
+        assert catalog.snapshot("g").version == 1
+        assert asked == ["catalog.read", "catalog.read"]
+        assert catalog._reopens
+        assert catalog.snapshot("g").version == 1
+        assert not catalog._reopens
 
 
 def test_a_file_is_opened_as_sqlite_opens_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ in SQLite's "Database File Format"). To see there that nothing has changed is on
 eighteen, as it locks the file and looks for a journal to roll back.
 
 POSIX drops every lock that a process has on a file, those of SQLite's connections, too, as soon as any descriptor of
-that file is closed. So there is one descriptor for each file, open for as long as this process has connections to it.
+that file is closed. So there is one descriptor for each file, open for as long as this library has connections to it.
 """
 
 from __future__ import annotations

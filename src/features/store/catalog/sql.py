@@ -29,6 +29,7 @@ from features.store.versions import Change, Committed, GroupVersion, Snapshot, T
 from features.store.waiting import STANDARD, Waiting
 
 State = tuple[int, bytes | int]
+"""How often the database was watched anew, and what its connection said last."""
 
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
