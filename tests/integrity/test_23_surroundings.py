@@ -376,7 +376,7 @@ def test_a_fork_beside_a_thread_that_is_at_work_leaves_both_processes_well(tmp_p
 
         def work():
             if sys.argv[2] == "locks":
-                with store.cache._lock, store._catalog._watch_lock, store._catalog._queue._waiting_lock:
+                with store.cache._lock, store._catalog._watch._lock, store._catalog._queue._waiting_lock:
                     stop("locks")
             store.save_features("g", {"t": pa.table({"x": [1]})})
             store.get_features(["t"], "g")

@@ -176,9 +176,9 @@ def test_a_load_does_not_watch_anew_within_its_transaction(tmp_path: Path) -> No
         catalog.point = point
         assert catalog.snapshot("g").version == 1
         assert asked == ["catalog.read", "catalog.read"]
-        assert catalog._reopens
+        assert catalog._watch.connects
         assert catalog.snapshot("g").version == 1
-        assert not catalog._reopens
+        assert not catalog._watch.connects
 
 
 def test_a_file_is_opened_as_sqlite_opens_it(tmp_path: Path) -> None:

@@ -52,14 +52,14 @@ MUTANTS = (
     Mutant(
         "look-at-the-state-after-the-rows",
         "features.store.catalog.sql",
-        before="            settled = not self._reopens and self._state() == state\n",
-        after='        self._announce("catalog.read")\n        state, settled = self._state(), True\n',
+        before="            settled = not self._watch.connects and self._watch.state() == state\n",
+        after='        self._announce("catalog.read")\n        state, settled = self._watch.state(), True\n',
         killed_by=f"{_PAIR}[save a + load a twice-two processes]",
     ),
     Mutant(
         "take-a-commit-under-way-for-done",
         "features.store.catalog.sql",
-        before="            settled = not self._reopens and self._state() == state\n",
+        before="            settled = not self._watch.connects and self._watch.state() == state\n",
         after="            settled = True\n",
         killed_by=f"{_HEADS}::test_a_commit_that_came_to_nothing_and_the_next_one_are_told_apart",
     ),

@@ -17,19 +17,17 @@ from sqlalchemy.schema import CreateTable
 
 from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnvironmentError
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
-from features.store.catalog.base import Catalog, Swept, closed
+from features.store.catalog.base import Catalog, Swept
 from features.store.catalog.queue import CommitQueue
-from features.store.catalog.sqlite import Connection, Database, primary_code
+from features.store.catalog.sqlite import Database, primary_code
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
+from features.store.catalog.watch import State, Watch
 from features.store.forks import FORKS
 from features.store.storage.folders import put_in_place
 from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
-
-State = tuple[int, bytes | int]
-"""How often the database was watched anew, and what its connection said last."""
 
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
@@ -43,13 +41,10 @@ class SqlCatalog(Catalog):
 
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting = STANDARD) -> None:
         self._process, self._forks = os.getpid(), FORKS
-        self._watch: Connection | None = None
-        self._reopens = False
-        self._watch_lock = waiting.lock()
         self._database = Database(path, timeout=timeout, waiting=waiting)
+        self._watch = Watch(self._database, waiting)
         self._queue = CommitQueue(timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
-        self._watches = 0
         self._remembered: tuple[State, dict[str, Snapshot]] = ((0, 0), {})
         """Latest versions, by group, and the state of the database that they are from."""
         FORKS.follow(self)
@@ -72,7 +67,7 @@ class SqlCatalog(Catalog):
                 raise _no_catalog(path)
             catalog._settle_layout(begin=begin)
             with catalog._database.told():
-                catalog._watch = catalog._database.connect()
+                catalog._watch.connect()
             with FORKS.kept_out():  # what is computed once has a lock in some releases of Python
                 statements.compile_all()
             with catalog._database.reading() as connection:
@@ -196,11 +191,7 @@ class SqlCatalog(Catalog):
     def close(self) -> None:
         """See ``Catalog.close``."""
         with self._forks.kept_out():
-            with self._watch_lock:
-                self._reopens = False
-                if self._watch is not None:
-                    self._watch.close()
-                    self._watch = None
+            self._watch.close()
             self._database.close()
 
     @property
@@ -210,9 +201,7 @@ class SqlCatalog(Catalog):
 
     def let_go(self) -> None:
         """Close every connection until one is next needed: a fork must not copy any."""
-        if self._watch is not None:
-            self._watch.close()
-            self._watch, self._reopens = None, True
+        self._watch.let_go()
         self._database.let_go()
 
     def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
@@ -277,14 +266,14 @@ class SqlCatalog(Catalog):
         commit under way, which may yet be rolled back, is not that of what is read.
         """
         self._announce("catalog.read")
-        state = self._state()
+        state = self._watch.state()
         remembered, latest = self._remembered
         if remembered == state and group in latest:
             return latest[group]
         with self._reading() as connection:
             found = self._snapshot(connection, group, None)
             # To connect, as after a fork, may wait for the end of this very transaction.
-            settled = not self._reopens and self._state() == state
+            settled = not self._watch.connects and self._watch.state() == state
         if settled:
             if remembered != state:
                 latest = {}
@@ -292,33 +281,6 @@ class SqlCatalog(Catalog):
             if len(latest) < 4096:
                 latest[group] = found
         return found
-
-    def _state(self) -> State:
-        """What is another once any other connection, of this or any process, has committed."""
-        with FORKS.kept_out():
-            try:
-                if self._reopens:
-                    self._reopen()
-                with self._watch_lock:
-                    if self._watch is None:
-                        raise closed()
-                    self._database.require_in_place()
-                    return self._watches, self._watch.changes()  # each connection counts in its own way
-            except sqlite3.Error as error:
-                raise self._database.translated(error) from error
-            except OSError:
-                with told("read", self._database.path):
-                    raise
-
-    def _reopen(self) -> None:
-        """Watch again after a fork, without the lock: to connect may take until another thread's transaction ends."""
-        watch = self._database.connect()
-        with self._watch_lock:
-            if self._reopens:
-                self._watch, self._reopens = watch, False
-                self._watches += 1
-                return
-        watch.close()
 
     def _snapshot(self, connection: sqlite3.Connection, group: str, version: int | None) -> Snapshot:
         rows = lookups.snapshot(connection, group, version)
