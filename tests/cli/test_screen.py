@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
+from contextlib import redirect_stdout
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
 
-from features.cli.screen import brief, counted, json_value, moment_text, printable, size_text
+from features.cli.screen import brief, counted, json_value, moment_text, print_table, printable, size_text
 
 values = st.recursive(
     st.none()
@@ -38,6 +42,19 @@ def test_nothing_but_printable_characters_reaches_a_terminal(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert shown == text or not text.isprintable()
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.integers()), max_size=5))
+def test_rows_that_fit_stand_as_rich_would_set_them(rows: list[tuple[object, ...]]) -> None:
+    table = Table("ONE", "LONGER", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("NUMBER", justify="right")
+    for row in rows:
+        table.add_row(*(printable(str(value)) for value in row))
+    with (console := Console(width=10_000, markup=False, highlight=False, emoji=False)).capture() as expected:
+        console.print(table)
+    with redirect_stdout(io.StringIO()) as printed:
+        print_table({"one": "left", "longer": "left", "number": "right"}, rows)
+    assert printed.getvalue() == "".join(line.rstrip() + "\n" for line in expected.get().splitlines())
 
 
 @given(values)

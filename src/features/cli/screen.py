@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from features.errors import StorageError
 
 _UNCUT = 100_000
 """Columns of a pipe: wide enough that no row ever wraps there, so that a line is a row."""
+_GAP = "  "
+"""Between two columns."""
 
 
 @contextmanager
@@ -47,20 +49,36 @@ def print_json(document: object) -> None:
 
 def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[Sequence[object]]) -> None:
     """Rows under upper-case headers: folded to a terminal's width, as wide as they are in a pipe."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
-    header = "" if os.environ.get("NO_COLOR") else "bold"  # rich itself only drops colours
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=header)
-    for name, side in columns.items():
-        table.add_column(name.upper(), justify=side, overflow="fold")
-    for row in rows:
-        table.add_row(*(printable(str(value)) for value in row))
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    head = [name.upper() for name in columns]
+    body = [[printable(str(value)) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(head, *body, strict=True)]
+    available = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
+    fits = sum(widths) + len(_GAP) * (len(widths) - 1) <= available
+    style = "" if os.environ.get("NO_COLOR") else "bold"  # rich itself only drops colours
+    table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style=style)
+    for name, side, width in zip(head, columns.values(), widths, strict=True):
+        table.add_column(name, justify=side, overflow="fold", min_width=width if fits else None)
+    for row in () if fits else body:
+        table.add_row(*row)
+    console = Console(width=available, markup=False, highlight=False, emoji=False)
     with stdout_told(), console.capture() as captured:
         console.print(table)
-    _write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+    lines = captured.get().splitlines()
+    if fits:  # rich takes most of a millisecond for a row, of which it then changes nothing
+        lines += [_aligned(row, columns.values(), widths, cell_len) for row in body]
+    _write("".join(line.rstrip() + "\n" for line in lines))
+
+
+def _aligned(row: list[str], sides: Iterable[str], widths: list[int], measure: Callable[[str], int]) -> str:
+    cells = []
+    for text, side, width in zip(row, sides, widths, strict=True):
+        space = " " * (width - measure(text))
+        cells.append(text + space if side == "left" else space + text)
+    return _GAP.join(cells)
 
 
 def _write(text: str) -> None:
