@@ -27,6 +27,7 @@ assert_type(on_polars.save_features("movies", {"basic": pl.DataFrame()}, expecte
 lazy: pl.LazyFrame = on_polars.scan_features(["basic"], "movies")["basic"]
 on_polars.save_features("copy", {"basic": lazy.filter(pl.col("adult"))})
 assert_type(on_polars.versions("movies"), list[GroupVersion])
+assert_type(on_polars.latest_versions(), list[GroupVersion])
 assert_type(on_polars.get_feature_info("basic"), TableFile)
 if on_polars.cache:
     assert_type(on_polars.cache.get_stats(), CacheStats)

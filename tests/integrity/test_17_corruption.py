@@ -83,6 +83,7 @@ def questions(held: Remains) -> dict[str, tuple[Question, Any]]:
     asked: dict[str, Question] = {
         "the groups": lambda store: store.list_feature_groups(),
         "the tables": lambda store: store.list_features(),
+        "the latest versions": lambda store: store.latest_versions(),
         "statistics": lambda store: store.get_store_stats() | {"path": None, "cache": None},
         "a table of one group": lambda store: store.get_features(["b"]),
         "a table of two groups": lambda store: store.get_features(["a"]),

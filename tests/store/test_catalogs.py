@@ -55,6 +55,25 @@ def test_of_schemas_and_artifacts_a_sweep_keeps_what_is_needed_and_no_more(
         assert {body for (body,) in raw.execute("SELECT body FROM documents")} == needed
 
 
+def test_all_groups_are_one_question_and_none_where_nothing_has_changed(tmp_path: Path) -> None:
+    """Ten thousand groups take ten thousand times as long where each is asked for by itself."""
+    with closing(SqlCatalog.open(tmp_path / "catalog.sqlite3", timeout=30)) as catalog:
+        for number in range(3):
+            catalog.commit(change(f"g{number}", "t"))
+        statements: list[str] = []
+
+        def asked() -> int:
+            statements.clear()
+            assert len(catalog.latest()) == 3
+            return sum("feature_groups" in statement for statement in statements)
+
+        for connection in catalog._database._idle:
+            connection.set_trace_callback(statements.append)
+        assert (asked(), asked()) == (1, 0)
+        catalog.commit(change("g0", "t"))
+        assert (asked(), asked()) == (1, 0)
+
+
 OF_G = "(SELECT id FROM feature_groups WHERE name = 'g')"
 COPIED_LINES = """
     SELECT group_id + 99, version, created_at, message, artifacts, 'copy of ' || write_id, content, seal FROM versions

@@ -40,7 +40,9 @@ def ls(store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
     Example:  features ls --store store
     """
     with existing_store(store) as opened:
-        groups = [_group_record(opened, group) for group in opened.list_feature_groups()]
+        groups = [
+            {"group": one.group, **_version_record(one), "tables": len(one.tables)} for one in opened.latest_versions()
+        ]
     if as_json:
         print_json({"store": str(store), "groups": groups})
     elif not groups:
@@ -67,9 +69,12 @@ def log(group: Group, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = Fals
         print_json({"group": group, "versions": versions})
         return
     print_table(
-        {"version": "right", "saved": "left", "tables": "left", "message": "left"},
+        {"version": "right", "saved": "left", "size": "right", "tables": "left", "message": "left"},
         (
-            (one["version"], moment_text(one["created_at"]), ", ".join(one["tables"]), one["message"] or "")
+            (
+                *(one["version"], moment_text(one["created_at"]), size_text(one["bytes"])),
+                *(", ".join(one["tables"]), one["message"] or ""),
+            )
             for one in versions
         ),
     )
@@ -126,19 +131,13 @@ def show(
         _print_table(document)
 
 
-def _group_record(store: SimpleFeatureStore[Any], group: str) -> dict[str, Any]:
-    latest = store.versions(group)[-1]
-    files = [store.get_feature_info(name, group, version=latest.version) for name in latest.tables]
-    record = _version_record(latest)
-    return {"group": group, **record, "tables": len(files), "bytes": sum(file.size for file in files)}
-
-
 def _version_record(version: GroupVersion) -> dict[str, Any]:
     return {
         "version": version.version,
         "created_at": version.created_at,
         "message": version.message,
         "tables": list(version.tables),
+        "bytes": version.bytes,
     }
 
 

@@ -290,6 +290,11 @@ class SimpleFeatureStore(Generic[FrameT]):
         self._require_usable()
         return self._catalog.versions(check_name(group, "group"))
 
+    def latest_versions(self) -> list[GroupVersion]:
+        """The latest version of every group, sorted by the group's name: what the store holds, as of one moment."""
+        self._require_usable()
+        return self._catalog.latest()
+
     def list_feature_groups(self) -> list[str]:
         """The names of all groups, sorted."""
         self._require_usable()
@@ -302,8 +307,9 @@ class SimpleFeatureStore(Generic[FrameT]):
             NotFoundError: there is no such group.
         """
         self._require_usable()
-        groups = self._catalog.groups() if group is None else [check_name(group, "group")]
-        return names_in(self._catalog, groups)
+        if group is None:
+            return names_in(self._catalog.latest())
+        return sorted(self._catalog.snapshot(check_name(group, "group")).tables)
 
     def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
         """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
@@ -328,8 +334,8 @@ class SimpleFeatureStore(Generic[FrameT]):
             "path": str(self.config.folder),
             "backend": self._tables.backend,
             "groups": len(groups),
-            "versions": sum(len(self._catalog.versions(group)) for group in groups),
-            "tables": sum(len(self._catalog.snapshot(group).tables) for group in groups),
+            "versions": sum(map(len, groups.values())),
+            "tables": sum(len(latest.tables) for latest in self._catalog.latest()),
             "files": len(files),
             "bytes": sum(file.size for file in files),
             "cache": None if self.cache is None else self.cache.get_stats(),

@@ -11,7 +11,7 @@ from features.store import arguments
 from features.store.arguments import Columns
 from features.store.catalog.base import Catalog
 from features.store.reading import VanishedError
-from features.store.versions import TableFile
+from features.store.versions import GroupVersion, TableFile
 
 Read: TypeAlias = Callable[[TableFile, Sequence[str] | None], Any]
 """Makes of a table's file and the columns wanted what the caller gets: ``TableReader.read`` or ``.scan``."""
@@ -64,11 +64,12 @@ def home(catalog: Catalog, table: str) -> str:
         NotFoundError: there is none.
         ConfigError: there are several.
     """
-    holders = catalog.holders(table)
+    latest = catalog.latest()
+    holders = [version.group for version in latest if table in version.tables]
     if len(holders) == 1:
         return holders[0]
     if not holders:
-        raise NotFoundError.of("table", table, "any group", names_in(catalog, catalog.groups()))
+        raise NotFoundError.of("table", table, "any group", names_in(latest))
     raise ConfigError(
         f"table {table!r} is in several groups ({', '.join(map(repr, holders))}); say which with group=…",
         field="group",
@@ -76,9 +77,9 @@ def home(catalog: Catalog, table: str) -> str:
     )
 
 
-def names_in(catalog: Catalog, groups: Iterable[str]) -> list[str]:
-    """The names of the tables in the latest versions of ``groups``; sorted, each once."""
-    return sorted({name for group in groups for name in catalog.snapshot(group).tables})
+def names_in(versions: Iterable[GroupVersion]) -> list[str]:
+    """The names of the tables in ``versions``; sorted, each once."""
+    return sorted({name for version in versions for name in version.tables})
 
 
 def _retrying(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:

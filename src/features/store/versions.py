@@ -66,6 +66,8 @@ class GroupVersion:
     tables: tuple[str, ...]
     """The names of all tables of this version, sorted: those it wrote and those it carried over."""
     write_id: str
+    bytes: int
+    """Of these tables' files, of which versions share those that were carried over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class CatalogContract(SweepingContract):
     def test_versions_count_from_one_without_gaps(self, catalog: Catalog) -> None:
         assert [catalog.commit(change("g", "t")).version for _ in range(3)] == [1, 2, 3]
         assert catalog.commit(change("other", "t")).version == 1
-        assert catalog.groups() == {"g": 3, "other": 1}
+        assert catalog.groups() == {"g": range(1, 4), "other": range(1, 2)}
 
     def test_a_commit_says_which_files_it_wrote(self, catalog: Catalog) -> None:
         made = change("g", "a", "b")
@@ -58,7 +58,7 @@ class CatalogContract(SweepingContract):
         with pytest.raises(ConflictError) as caught:
             catalog.commit(change("g", "t", expected_version=0))
         assert (caught.value.group, caught.value.expected, caught.value.actual) == ("g", 0, 1)
-        assert catalog.groups() == {"g": 1}
+        assert catalog.groups() == {"g": range(1, 2)}
         with pytest.raises(ConflictError):
             catalog.commit(change("new", "t", expected_version=1))
         assert "new" not in catalog.groups()
@@ -70,7 +70,7 @@ class CatalogContract(SweepingContract):
         assert again == first
         assert catalog.written_by("same") == first
         assert catalog.written_by("never") is None
-        assert catalog.groups() == {"g": 2}
+        assert catalog.groups() == {"g": range(1, 3)}
 
     @pytest.mark.parametrize(("group", "tables"), [("h", ["a"]), ("g", ["b"]), ("g", ["a", "b"])])
     def test_the_write_of_another_group_or_other_tables_is_refused(
@@ -79,7 +79,7 @@ class CatalogContract(SweepingContract):
         catalog.commit(change("g", "a", write_id="same"))
         with pytest.raises(ConfigError, match="was used for version 1 of group 'g', with 'a'"):
             catalog.commit(change(group, *tables, write_id="same"))
-        assert catalog.groups() == {"g": 1}
+        assert catalog.groups() == {"g": range(1, 2)}
 
     def test_deleting_leaves_a_table_out_from_then_on(self, catalog: Catalog) -> None:
         catalog.commit(change("g", "a"))
@@ -88,7 +88,7 @@ class CatalogContract(SweepingContract):
         with pytest.raises(NotFoundError) as caught:
             catalog.commit(change("g", delete="a"))
         assert caught.value.kind == "table"
-        assert catalog.groups() == {"g": 2}
+        assert catalog.groups() == {"g": range(1, 3)}
 
     def test_restoring_repeats_an_old_version(self, catalog: Catalog) -> None:
         catalog.commit(change("g", "a", "b", artifacts='{"x": 1}'))
@@ -99,7 +99,7 @@ class CatalogContract(SweepingContract):
         assert catalog.artifacts("g") == '{"x": 1}'
         with pytest.raises(NotFoundError):
             catalog.commit(change("g", restore=9))
-        assert catalog.groups() == {"g": 3}
+        assert catalog.groups() == {"g": range(1, 4)}
 
     def test_artifacts_carry_over_until_replaced(self, catalog: Catalog) -> None:
         catalog.commit(change("g", "a"))
@@ -152,12 +152,23 @@ class CatalogContract(SweepingContract):
         with pytest.raises(NotFoundError):
             catalog.artifacts("movies", 2)
 
-    def test_holders_are_the_groups_with_the_table_now(self, catalog: Catalog) -> None:
-        catalog.commit(change("b", "t"))
-        catalog.commit(change("a", "t"))
-        catalog.commit(change("c", "t"))
-        catalog.commit(change("c", delete="t"))
-        assert catalog.holders("t") == ["a", "b"]
+    def test_the_latest_of_all_groups_are_the_last_of_each(self, catalog: Catalog) -> None:
+        assert catalog.latest() == []
+        for made in (change("b", "t", "u"), change("é", "t"), change("a", "t"), change("a", delete="t")):
+            catalog.commit(made)
+            assert catalog.latest() == [catalog.versions(group)[-1] for group in catalog.groups()]
+        assert [(one.group, one.tables) for one in catalog.latest()] == [("a", ()), ("b", ("t", "u")), ("é", ("t",))]
+        catalog.latest().clear()  # a list of the caller's own
+        assert len(catalog.latest()) == 3
+
+    def test_a_version_says_how_much_its_tables_take(self, catalog: Catalog) -> None:
+        first = change("g", "a", "b")
+        sizes = {name: file.size for name, file in first.tables.items()}
+        catalog.commit(first)
+        catalog.commit(change("g", delete="a"))
+        catalog.commit(change("g", delete="b"))
+        found = [line.bytes for line in catalog.versions("g")]
+        assert found == [sizes["a"] + sizes["b"], sizes["b"], 0]
 
     def test_names_are_data(self, catalog: Catalog) -> None:
         names = ["'; DROP TABLE entries; --", "%", "_", "NULL", "日本語", "🎬", " x".strip()]
@@ -211,4 +222,4 @@ class CatalogContract(SweepingContract):
         for thread in threads:
             thread.join(timeout=60)
         assert sorted(outcomes) == ["conflict"] * 5 + ["won"]
-        assert catalog.groups() == {"g": 2}
+        assert catalog.groups() == {"g": range(1, 3)}

@@ -111,30 +111,23 @@ class MemoryCatalog(Catalog):
                     return Committed(version.number, files, group)
         return None
 
-    def groups(self) -> dict[str, int]:
+    def groups(self) -> dict[str, range]:
         """See ``Catalog.groups``."""
         with self._lock:
-            return {name: history[-1].number for name, history in sorted(self._state.groups.items())}
+            return {
+                name: range(history[0].number, history[-1].number + 1)
+                for name, history in sorted(self._state.groups.items())
+            }
+
+    def latest(self) -> list[GroupVersion]:
+        """See ``Catalog.latest``."""
+        with self._lock:
+            return [_line(name, history[-1]) for name, history in sorted(self._state.groups.items())]
 
     def versions(self, group: str) -> list[GroupVersion]:
         """See ``Catalog.versions``."""
         with self._lock:
-            return [
-                GroupVersion(
-                    group,
-                    kept.number,
-                    kept.created_at,
-                    kept.change.message,
-                    tuple(sorted(kept.tables)),
-                    kept.change.write_id,
-                )
-                for kept in self._history(group)
-            ]
-
-    def holders(self, table: str) -> list[str]:
-        """See ``Catalog.holders``."""
-        with self._lock:
-            return sorted(name for name, history in self._state.groups.items() if table in history[-1].tables)
+            return [_line(group, kept) for kept in self._history(group)]
 
     def artifacts(self, group: str, version: int | None = None) -> str | None:
         """See ``Catalog.artifacts``."""
@@ -202,6 +195,18 @@ class MemoryCatalog(Catalog):
             for version in history
             for file in version.tables.values()
         }
+
+
+def _line(group: str, version: _Version) -> GroupVersion:
+    return GroupVersion(
+        group,
+        version.number,
+        version.created_at,
+        version.change.message,
+        tuple(sorted(version.tables)),
+        version.change.write_id,
+        sum(file.size for file in version.tables.values()),
+    )
 
 
 def _kept(history: list[_Version], keep_last: int | None, before: datetime | None) -> list[_Version]:

@@ -82,7 +82,7 @@ class SweepingContract(ABC):
         assert catalog.sweep([], before=datetime(2000, 1, 1, tzinfo=UTC)).versions == 0
         assert catalog.sweep([], before=datetime.now(UTC) + timedelta(days=1), keep_last=2).versions == 1
         assert catalog.sweep([], before=datetime.now(UTC) + timedelta(days=1)).versions == 1
-        assert catalog.groups() == {"g": 3}
+        assert catalog.groups() == {"g": range(3, 4)}
         assert catalog.snapshot("g").version == 3
 
     def test_a_sweep_by_age_drops_what_was_made_before_the_moment_and_not_at_it(self, catalog: Catalog) -> None:

@@ -23,7 +23,7 @@ MUTANTS = (
         before="        return self._queue.commit(change, self._commit_together)\n",
         after="""        from dataclasses import replace
 
-        latest = self.groups().get(change.group, 0)
+        latest = self.groups().get(change.group, [0])[-1]
         if change.expected_version not in (None, latest):
             committing._check_expectation(change, latest)
         return self._queue.commit(replace(change, expected_version=None), self._commit_together)

@@ -86,8 +86,12 @@ class Catalog(ABC):
         """What this write id committed, or None."""
 
     @abstractmethod
-    def groups(self) -> dict[str, int]:
-        """Every group's name and latest version, sorted by name."""
+    def groups(self) -> dict[str, range]:
+        """Every group's name and the numbers of the versions that it keeps, sorted by name."""
+
+    @abstractmethod
+    def latest(self) -> list[GroupVersion]:
+        """Every group's latest version, sorted by the group's name: all as of one moment."""
 
     @abstractmethod
     def versions(self, group: str) -> list[GroupVersion]:
@@ -96,10 +100,6 @@ class Catalog(ABC):
         Raises:
             NotFoundError: there is no such group.
         """
-
-    @abstractmethod
-    def holders(self, table: str) -> list[str]:
-        """The groups whose latest version has a table of this name, sorted."""
 
     @abstractmethod
     def artifacts(self, group: str, version: int | None = None) -> str | None:

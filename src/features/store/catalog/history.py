@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from features.store.catalog import seals
 from features.store.catalog.moments import moment
@@ -32,26 +32,31 @@ def history(
             raise seals.damaged(connection, f"table {span['name']!r} is kept for versions that are gone")
         starting.setdefault(max(_number(span["first_version"]), oldest), []).append(span)
         ending.setdefault(span["end_version"], []).append(span)
-    held: set[str] = set()
+    held: dict[str, int] = {}
     content = seals.EMPTY
     lines = []
     for row in versions:
         ended, begun = ending.get(row["version"], ()), starting.get(row["version"], ())
         content = seals.content(content, _seals(ended), _seals(begun))
-        held.difference_update(span["name"] for span in ended)
-        held.update(span["name"] for span in begun)
+        for span in ended:
+            held.pop(span["name"], None)
+        held.update((span["name"], span["size"]) for span in begun)
         seals.check_content(connection, row, content)
-        lines.append(
-            GroupVersion(
-                group=row["group_name"],
-                version=row["version"],
-                created_at=moment(row["created_at"]),
-                message=row["message"],
-                tables=tuple(sorted(held)),
-                write_id=row["version_write_id"],
-            )
-        )
+        lines.append(line(row, held, sum(held.values())))
     return lines
+
+
+def line(row: sqlite3.Row, tables: Iterable[str], size: int) -> GroupVersion:
+    """One line of a group's history, from a version's row and what it is to say of the tables."""
+    return GroupVersion(
+        group=row["group_name"],
+        version=row["version"],
+        created_at=moment(row["created_at"]),
+        message=row["message"],
+        tables=tuple(sorted(tables)),
+        write_id=row["version_write_id"],
+        bytes=size,
+    )
 
 
 def _seals(spans: Sequence[sqlite3.Row]) -> list[bytes]:

@@ -7,14 +7,16 @@ a version look as if it had never been.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import and_, bindparam, func, select
 
 from features.errors import NotFoundError
 from features.store.catalog import seals, statements
-from features.store.catalog.history import history
+from features.store.catalog.history import history, line
 from features.store.catalog.moments import microseconds, moment
 from features.store.catalog.statements import OF_GROUP, OF_VERSION, Statement
 from features.store.catalog.tables import entries, versions
@@ -23,6 +25,11 @@ from features.store.versions import GroupVersion
 
 _of_group = and_(_groups.c.id == versions.c.group_id, _groups.c.name == bindparam("group"))
 _GROUPS = Statement(select(*OF_GROUP).order_by(_groups.c.name))
+_COUNTS = Statement(
+    select(_groups.c.name, func.count().label("kept"))
+    .join(versions, versions.c.group_id == _groups.c.id)
+    .group_by(_groups.c.id)
+)
 _LINES = Statement(select(*OF_GROUP, *OF_VERSION).join_from(_groups, versions, _of_group).order_by(versions.c.version))
 _LINE = Statement(
     select(*OF_GROUP, *OF_VERSION)
@@ -47,16 +54,44 @@ _THEN = Statement(
 )
 
 
-def groups(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Every group's name, and the oldest and the latest of its versions, sorted by name."""
+def groups(connection: sqlite3.Connection) -> dict[str, range]:
+    """Every group's name and the numbers of the versions that it keeps, sorted by name."""
     found = {}
     for row in _GROUPS.run(connection):
         seals.check_group(connection, row)
-        found[row["group_name"]] = (row["oldest"], row["latest"])
+        found[row["group_name"]] = range(row["oldest"], row["latest"] + 1)
+    _require_all(connection, found)
+    return found
+
+
+def require_versions(connection: sqlite3.Connection, groups: Mapping[str, range]) -> None:
+    """See that the groups have as many versions as they should keep.
+
+    Raises:
+        CorruptFileError: one has more or fewer.
+    """
+    kept = {row["name"]: row["kept"] for row in _COUNTS.run(connection)}
+    for group, numbers in groups.items():
+        if kept.get(group, 0) != len(numbers):
+            raise seals.damaged(connection, f"versions of group {group!r} are missing")
+
+
+def latest(connection: sqlite3.Connection) -> list[GroupVersion]:
+    """Every group's latest version, sorted by the group's name."""
+    found = []
+    for _, rows in groupby(statements.ALL_LATEST.run(connection), itemgetter("group_name")):
+        of_one = list(rows)
+        seals.check_snapshot(connection, of_one)
+        tables = [row for row in of_one if row["name"] is not None]
+        found.append(line(of_one[0], (row["name"] for row in tables), sum(row["size"] for row in tables)))
+    _require_all(connection, [one.group for one in found])
+    return found
+
+
+def _require_all(connection: sqlite3.Connection, found: Iterable[str]) -> None:
     laid_out = statements.LAID_OUT.run(connection).fetchone()
     seals.check_catalog(connection, laid_out)
     seals.check_groups(connection, laid_out, found)
-    return found
 
 
 def snapshot(connection: sqlite3.Connection, group: str, version: int | None) -> list[sqlite3.Row]:
@@ -146,8 +181,8 @@ def missing(connection: sqlite3.Connection, group: str, version: int | None) -> 
     known = groups(connection)
     if group not in known:
         return NotFoundError.of("group", group, "this store", known)
-    first, last = known[group]
-    if version is None or first <= version <= last:
+    first, last = known[group][0], known[group][-1]
+    if version is None or version in known[group]:
         raise seals.damaged(connection, f"rows of group {group!r} are not found where they should be")
     for end in (first, last):
         _line(connection, group, end)

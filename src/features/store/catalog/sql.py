@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from sqlalchemy import insert, select
@@ -29,6 +30,8 @@ from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
 
+T = TypeVar("T")
+
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
 
@@ -45,8 +48,8 @@ class SqlCatalog(Catalog):
         self._watch = Watch(self._database, waiting)
         self._queue = CommitQueue(timeout=timeout, waiting=waiting)
         self._schemas: dict[bytes, pa.Schema] = {}
-        self._remembered: tuple[State, dict[str, Snapshot]] = ((0, 0), {})
-        """Latest versions, by group, and the state of the database that they are from."""
+        self._memory: tuple[State, dict[str | None, Any]] = ((0, 0), {})
+        """What is latest, by group and of all groups, and the state of the database that it is from."""
         FORKS.follow(self)
 
     @classmethod
@@ -84,7 +87,7 @@ class SqlCatalog(Catalog):
     def snapshot(self, group: str, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
         """See ``Catalog.snapshot``."""
         if version is None and as_of is None:
-            return self._latest_snapshot(group)
+            return self._remembered(group, lambda connection: self._snapshot(connection, group, None))
         with self._reading() as connection:
             if as_of is not None:
                 version = lookups.version_at(connection, group, as_of)
@@ -96,19 +99,21 @@ class SqlCatalog(Catalog):
         with self._reading() as connection:
             return committing.written_by(connection, write_id)
 
-    def groups(self) -> dict[str, int]:
+    def groups(self) -> dict[str, range]:
         """See ``Catalog.groups``."""
         with self._reading() as connection:
-            return {group: latest for group, (_, latest) in lookups.groups(connection).items()}
+            found = lookups.groups(connection)
+            lookups.require_versions(connection, found)
+        return found
+
+    def latest(self) -> list[GroupVersion]:
+        """See ``Catalog.latest``."""
+        return list(self._remembered(None, lookups.latest))
 
     def versions(self, group: str) -> list[GroupVersion]:
         """See ``Catalog.versions``."""
         with self._reading() as connection:
             return lookups.lines(connection, group, lambda: self._announce("catalog.read"))
-
-    def holders(self, table: str) -> list[str]:
-        """See ``Catalog.holders``."""
-        return [group for group in self.groups() if table in self._latest_snapshot(group).tables]
 
     def artifacts(self, group: str, version: int | None = None) -> str | None:
         """See ``Catalog.artifacts``."""
@@ -259,25 +264,25 @@ class SqlCatalog(Catalog):
         with self._database.reading() as connection:
             yield connection
 
-    def _latest_snapshot(self, group: str) -> Snapshot:
-        """The latest version, from memory for as long as no connection of any process has committed anything.
+    def _remembered(self, group: str | None, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """What is latest, from memory for as long as no connection of any process has committed anything.
 
         It is remembered where the state was the same before and then within the transaction: what is the state of a
         commit under way, which may yet be rolled back, is not that of what is read.
         """
         self._announce("catalog.read")
         state = self._watch.state()
-        remembered, latest = self._remembered
+        remembered, latest = self._memory
         if remembered == state and group in latest:
-            return latest[group]
+            return latest[group]  # type: ignore[no-any-return]
         with self._reading() as connection:
-            found = self._snapshot(connection, group, None)
+            found = ask(connection)
             # To connect, as after a fork, may wait for the end of this very transaction.
             settled = not self._watch.connects and self._watch.state() == state
         if settled:
             if remembered != state:
                 latest = {}
-                self._remembered = state, latest
+                self._memory = state, latest
             if len(latest) < 4096:
                 latest[group] = found
         return found

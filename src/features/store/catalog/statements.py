@@ -100,7 +100,7 @@ HEAD = Statement(
 """All that a commit has to know before it writes, in one statement: a row for each of the named tables that there is,
 or a single one without."""
 
-LATEST = Statement(
+_latest = (
     select(*OF_GROUP, *OF_VERSION, entries)
     .join_from(
         groups,
@@ -113,8 +113,9 @@ LATEST = Statement(
         and_(entries.c.group_id == groups.c.id, entries.c.end_version == FOREVER),
         isouter=True,
     )
-    .where(groups.c.name == bindparam("group"))
 )
+LATEST = Statement(_latest.where(groups.c.name == bindparam("group")))
+ALL_LATEST = Statement(_latest.order_by(groups.c.name))
 
 AT = Statement(
     select(*OF_GROUP, *OF_VERSION, entries)
