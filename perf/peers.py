@@ -4,6 +4,9 @@ The others are ArcticDB (on LMDB), Delta Lake (delta-rs), Lance, DuckDB, and pla
 that is not installed is left out, with a sentence. Each takes the frames of the library it is at home with. All take
 turns, and the disk is quiet before each save, so that nobody waits for what another left to be written.
 
+The bytes of the table's values, written to a new file and synced without a format or a name, take their turn, too: no
+save that lasts can take less, and how far each is above it tells what is left to gain on this disk.
+
 A save is timed to its return. What that is worth differs: strace counts the syncs of each one's saves, and without a
 sync the table may be gone, or damaged, after a power cut. ``--backend`` has no meaning here.
 """
@@ -24,7 +27,7 @@ from typing import Any
 
 from measuring import Report, settings_from  # first: it finds a clone's src
 from peer_libraries import PEERS, OnPandas, OnPolars, Peer
-from side_by_side import Rounds
+from side_by_side import BareBytes, Rounds
 from store_sizes import QUICK_SIZES, Size
 from tables import random_floats
 
@@ -106,18 +109,27 @@ def compare(report: Report, folder: Path, size: Size, here: Sequence[type[Peer]]
         backend: random_floats(backend, size.rows, size.columns - 1) for backend in {each.frames for each in here}
     }
     peers = {each.name: each(folder / each.__name__) for each in here}
+    bare = BareBytes(folder / "bare", 8 * size.rows * size.columns)
     rounds = Rounds()
     changed = dict.fromkeys(peers, 0)
     for _ in range(size.repeats + 1):
         rounds.begin()
         rounds.turn(
-            {_saving(name): _bound(peer.save, frames[peer.frames]) for name, peer in peers.items()}, settle=True
+            {
+                **{_saving(name): _bound(peer.save, frames[peer.frames]) for name, peer in peers.items()},
+                BareBytes.name: bare.save,
+            },
+            settle=True,
         )
+        bare.forget()
         for name, peer in peers.items():  # the first load, which has to check or to find things
             changed[name] += not _same(peer.load(), frames[peer.frames])
         rounds.turn({_loading(name): peer.load for name, peer in peers.items()})
     for name, times in rounds.times.items():
         report.measured(f"{size}: {name}", "ms", *times)
+    for name in peers:
+        over = rounds.ratio(_saving(name), BareBytes.name)
+        report.measured(f"{size}: a save of {name} over {BareBytes.name}", "times", over)
     for name, count in changed.items():
         report.measured(f"{size}: tables of {name} that came back changed", "tables", count)
     if OnPolars.name in peers:

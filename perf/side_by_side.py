@@ -15,6 +15,8 @@ from statistics import median
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from measuring import milliseconds  # first: it finds a clone's src
 
 # isort: split
@@ -108,6 +110,32 @@ class BareFiles:
     def forget(self) -> None:
         """Delete the last file, so that large ones do not pile up."""
         self.path.unlink()
+
+
+class BareBytes:
+    """Less than any save can cost that lasts: bytes that do not compress, in a new file that is synced, and no more.
+
+    Neither the file's name is synced, nor is there a format, a checksum or a catalog.
+    """
+
+    name = "the values' bytes alone, written and synced"
+
+    def __init__(self, folder: Path, size: int) -> None:
+        folder.mkdir(parents=True)
+        self._path = folder / "bytes"
+        self._content = np.random.default_rng(0).bytes(size)
+
+    def save(self) -> None:
+        """Write all of them, and sync."""
+        with self._path.open("xb", buffering=0) as file:
+            written = file.write(self._content)
+            os.fsync(file.fileno())
+        if written != len(self._content):
+            raise OSError(f"only {written:,} of {len(self._content):,} bytes were written to {self._path}")
+
+    def forget(self) -> None:
+        """Delete the file, so that the next one is new."""
+        self._path.unlink()
 
 
 def write(backend: Backend, frame: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from measuring import number_text
+from side_by_side import BareBytes
 
 HEADING = "## What it costs"
 NEXT = "## Contributing"
@@ -110,6 +111,9 @@ def beside_others(report: Mapping[str, Any] | None) -> list[str]:
         f"| save / load, ms | syncs | {' | '.join(sizes)} |",
         f"| --- | --- |{' --- |' * len(sizes)}",
         *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        "No save that lasts takes less than the bytes of the values alone, written to a file and synced:",
+        f"{', '.join(medians[f'{size}: {BareBytes.name}'] for size in sizes)} ms, on the same disk in the same rounds.",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -49,6 +50,20 @@ def test_times_are_in_milliseconds(side_by_side: ModuleType) -> None:
     rounds.begin()
     rounds.turn({"sleep": lambda: time.sleep(0.01)}, settle=True)
     assert rounds.times["sleep"][0] >= 10
+
+
+def test_bare_bytes_are_all_written_to_a_new_file_that_is_synced(
+    side_by_side: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    bare = side_by_side.BareBytes(tmp_path / "bare", 12_345)
+    bare.save()
+    with pytest.raises(FileExistsError):
+        bare.save()
+    bare.forget()
+    bare.save()
+    assert sizes == [12_345, 12_345]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
