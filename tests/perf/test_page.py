@@ -183,7 +183,7 @@ def test_readme_gets_its_figures_from_the_results_once(drawing: ModuleType) -> N
     told = readme.with_figures("# Ours\n\n## Contributing\n\nPlease do.\n", results)
     assert told.count("| 12 MB/s | ≥ 10 | `store_throughput.py` |") == 4
     assert told.startswith("# Ours\n\n## What it costs\n")
-    assert told.endswith(" rounds.\n\n## Contributing\n\nPlease do.\n")
+    assert told.endswith(" longer.\n\n## Contributing\n\nPlease do.\n")
     assert readme.with_figures(told, results) == told
     results["runs"][0]["report"]["criteria"][0].update(figure=9, passed=False)
     assert readme.with_figures(told, results).count("| 9 MB/s (not reached) | ≥ 10 | `feature_generation.py` |") == 1
@@ -198,7 +198,7 @@ def test_readme_tells_what_other_stores_take(drawing: ModuleType) -> None:
     assert "| save / load, ms | syncs | 50 × 4 | 1,000 × 31 |" in told
     assert "| ours | 7 | 1 / 2 | 10 / 20 |" in told
     assert "| theirs | not known | 3 / 4 | 30 / 40 |" in told
-    assert "0.500, 5 ms, on the same disk in the same rounds." in told
+    assert any(line.endswith("in the same rounds, take 0.500, 5") for line in told)
     with pytest.raises(KeyError, match="peers"):
         readme.with_figures("## Contributing\n", {**results, "peers": None})
 
