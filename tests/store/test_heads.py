@@ -1,5 +1,6 @@
 """What is read of a catalog's file without SQLite: it is never stale, and costs nobody a lock."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -184,6 +185,23 @@ def test_a_load_does_not_watch_anew_within_its_transaction(tmp_path: Path) -> No
 def test_a_file_is_opened_as_sqlite_opens_it(tmp_path: Path) -> None:
     """Where one file system lies over another, a file may be copied from the lower one only once it may be changed."""
     head = HEADS.open(tmp_path / "catalog.sqlite3")
+    assert fcntl.fcntl(head.handles[0], fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+    head.close()
+
+
+def test_a_file_that_is_there_is_not_asked_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder like /tmp the system refuses that for other users' files, where fs.protected_regular is set."""
+    path = tmp_path / "catalog.sqlite3"
+    path.touch()
+    real = os.open
+
+    def protected(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", protected)
+    head = HEADS.open(path)
     assert fcntl.fcntl(head.handles[0], fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
     head.close()
 

@@ -92,6 +92,8 @@ def _opened(path: Path) -> int:
     """A descriptor to read from, opened as SQLite opens its own: for writing, where that is allowed. A file system
     that lies over another may give those who only read a file the one below, which never changes."""
     try:
+        return os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except FileNotFoundError:  # only then: in folders like /tmp, to ask for another user's file so is forbidden
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -145,7 +145,7 @@ class Database:
         FORKS.require_whole(self.path)
         if self._file is not None:  # SQLite would begin a new one where there is none
             self.require_in_place()
-        with told("read", self.path):
+        with told("open", self.path):
             connection = Connection(self.path, timeout=self.timeout, waiting=self.waiting)
         try:
             mode = journal_mode()
