@@ -10,7 +10,6 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from features.cli import exporting
 from features.errors import UnsupportedDataError
+from features.store.codec import arrow
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.testing.fidelity_pyarrow import cases
 from tests.cli.running import Run
@@ -36,6 +37,12 @@ def test_parquet_holds_the_same_table(run: Run, store: Path) -> None:
         stored = opened.get_features(["statistical"], "movies")["statistical"]
     assert run("get", "movies", "statistical", "--out", "s.parquet").code == 0
     assert pq.read_table("s.parquet").equals(stored)
+
+
+def test_parquet_keeps_the_names_inside_lists(run: Run) -> None:
+    table = save(x=pa.array([[1], None], pa.list_(pa.field("mine", pa.int8()))))
+    assert run("get", "g", "t", "--out", "t.parquet").code == 0
+    assert pq.read_table("t.parquet").equals(table)
 
 
 def test_csv_tells_an_empty_text_from_null(run: Run) -> None:
@@ -70,6 +77,29 @@ def test_columns_are_those_asked_for_in_that_order(run: Run, store: Path) -> Non
 def test_an_older_version_can_be_had(run: Run, store: Path) -> None:
     assert run("get", "movies", "text", "--out", "t.jsonl", "--version", 1, "--json").json["rows"] == 10
     assert len(Path("t.jsonl").read_text().splitlines()) == 10
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_large_table_is_written_whole_and_in_order_one_row_group_at_a_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(arrow, "GROUP_BYTES", 1)
+    monkeypatch.setattr(exporting, "LARGE", 0)
+    many = range(50_000)
+    table = save(n=pa.array(many), x=pa.array([None if at % 3 else at / 8 for at in many]))
+    with SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")) as store:
+        assert (
+            pq.read_metadata(store.config.folder / "files" / f"{store.get_feature_info('t').id}.parquet").num_row_groups
+            > 2
+        )
+    assert run("get", "g", "t", "--out", f"t.{ending}", "--columns", "x,n", "--json").json["rows"] == len(many)
+    table = table.select(["x", "n"])
+    if ending == "parquet":
+        assert pq.read_table("t.parquet").equals(table)
+    elif ending == "csv":
+        assert pacsv.read_csv("t.csv").equals(table)
+    else:
+        assert [json.loads(line) for line in Path("t.jsonl").read_text("utf-8").splitlines()] == table.to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -173,7 +203,10 @@ def test_parts_of_nested_values_are_written_as_they_would_be_alone(run: Run) -> 
     ]
 
 
-def test_whatever_can_be_stored_is_written_or_refused_and_can_be_shown(run: Run) -> None:
+def test_whatever_can_be_stored_is_written_or_refused_and_can_be_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alike in pieces and loaded whole."""
     tables, seen = {}, set()
     with SimpleFeatureStore(FeatureStoreConfig("store", backend="pyarrow")) as store:
         for at, case in enumerate(cases()):
@@ -186,6 +219,12 @@ def test_whatever_can_be_stored_is_written_or_refused_and_can_be_shown(run: Run)
             seen.add((ending, outcome.code))
             assert outcome.code == 0 or f"table {table!r}" in outcome.err, what
             assert "bug" not in outcome.err, what
+            with monkeypatch.context() as patch:
+                patch.setattr(exporting, "LARGE", 0)
+                again = run("get", "g", table, "--out", f"again {table}.{ending}")
+            assert (again.code, again.err) == (outcome.code, outcome.err), what
+            if outcome.code == 0:
+                assert Path(f"again {table}.{ending}").read_bytes() == Path(f"{table}.{ending}").read_bytes(), what
         assert run("show", "g", table, "--json").json["table"] == table, what
     assert seen == {(ending, code) for ending in ("csv", "jsonl") for code in (0, 1)}
 
@@ -201,6 +240,11 @@ def test_nulls_alone_are_refused_by_csv_where_they_would_be_blank_lines(run: Run
     assert run("get", "g", "t", "--out", "t.csv", "--columns", "good").code == 0
     assert run("get", "g", "t", "--out", "two.csv", "--columns", "odd,good").code == 0
     assert run("get", "g", "t", "--out", "t.jsonl", "--columns", "odd").code == 0
+
+
+def test_csv_does_not_advise_a_second_column_where_the_first_cannot_be_written(run: Run) -> None:
+    save(odd=pa.array([{"a": 1}, None]))
+    assert "which CSV cannot hold" in run("get", "g", "t", "--out", "t.csv").err
 
 
 def test_a_column_with_a_comma_in_its_name_can_be_named(run: Run) -> None:
@@ -298,11 +342,12 @@ def test_a_file_that_is_there_stays_unless_forced(run: Run, store: Path) -> None
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(table: pa.Table, file: IO[bytes], *_: object) -> None:
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
+    class Full(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
+        def write_table(self, *_: object) -> None:
+            self.where.write(b"half of it")
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq, "ParquetWriter", Full)
     Path("t.parquet").write_text("old")
     outcome = run("get", "movies", "text", "--out", "t.parquet", "--force")
     assert outcome.code == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.cli.opening import existing_store
+from features.cli.opening import LARGE, existing_store
 from features.cli.options import DEFAULT_STORE, AsJson, Group, StoreFolder, Version, command
 from features.cli.screen import brief, counted, json_value, moment_text, print_json, print_table, say, size_text
 from features.errors import UnsupportedDataError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from features.store.versions import GroupVersion, TableFile
 
 _CELL = 20
-_LARGE = 16 << 20
-"""Bytes of a file of which no more than what is shown is loaded. For smaller ones, to import what can do so (a third
-of a second) would take longer."""
 _BATCH = 4096
 """Rows that are read at a time."""
 _TYPES = {
@@ -205,7 +202,7 @@ def _table_document(
 
 
 def _first_rows(store: SimpleFeatureStore[Any], table: TableFile, version: int | None, rows: int) -> pa.Table:
-    if table.size > _LARGE:
+    if table.size > LARGE:
         try:
             scan = store.scan_features([table.name], table.group, version=version)[table.name]
             return scan.head(rows, batch_size=_BATCH, batch_readahead=0, fragment_readahead=0)

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from features.store.feature_store import SimpleFeatureStore
 
 
+LARGE = 16 << 20
+"""Bytes of a file from which on no more of it is loaded than is needed at a time. For smaller ones, to import what can
+do so (a third of a second) would take longer."""
+
+
 def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
     """The store in ``folder``, whose tables come as Arrow's: neither pandas nor polars is needed to look at it.
 
