@@ -76,12 +76,11 @@ def test_locks_taken_in_two_orders_are_found_to_deadlock() -> None:
 
 def test_a_wait_ends_in_virtual_time() -> None:
     scheduler = Scheduler(drawn([]))
-    lock, event = scheduler.lock(), scheduler.event()
+    lock = scheduler.lock()
 
     def hold() -> None:
-        lock.acquire()
-        assert not event.wait(100)
-        lock.release()
+        with lock:
+            assert not scheduler.wait_for(lambda: False, 100)
 
     def want() -> bool:
         return lock.acquire(timeout=30)

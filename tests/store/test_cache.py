@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.errors import StorageError
 from features.store.cache import FeatureCache
 from features.store.waiting import Waiting
 
@@ -145,17 +146,40 @@ def test_a_load_that_fails_fails_for_all_who_wait_for_it() -> None:
         loads.append(1)
         loading.set()
         assert key.waiting.wait(60)
-        raise OSError("the disk refused")
+        raise StorageError("the disk refused", path="p", errno=None)
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(cache.get, "k", fail)
         assert loading.wait(60)
         second = threads.submit(cache.get, key, fail)
         for outcome in (first, second):
-            with pytest.raises(OSError, match="the disk refused"):
+            with pytest.raises(StorageError, match="the disk refused"):
                 outcome.result(60)
     assert len(loads) == 1
     assert cache.get("k", load("v")) == "v"
+
+
+def test_what_stops_one_load_is_nothing_to_who_waits_for_it() -> None:
+    cache, loading, key = FeatureCache(), threading.Event(), Key("k")
+    key.waiting = threading.Event()
+
+    def stopped():
+        loading.set()
+        assert key.waiting.wait(60)
+        raise TimeoutError("a deadline of this thread's")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.get, "k", stopped)
+        assert loading.wait(60)
+        assert threads.submit(cache.get, key, load("v")).result(60) == "v"
+        with pytest.raises(TimeoutError, match="this thread's"):
+            first.result(60)
+
+
+def test_a_load_within_a_load_of_the_same_is_done_by_itself() -> None:
+    """As from a signal handler: to wait for what it has interrupted would never end."""
+    cache = FeatureCache()
+    assert cache.get("k", lambda: ((cache.get("k", load("inner")), "outer"), 1)) == ("inner", "outer")
 
 
 def test_what_fits_exactly_is_kept() -> None:

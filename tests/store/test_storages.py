@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import xxhash
 from features.errors import StorageError
 from features.store.storage import local
 from features.store.storage.base import Storage
-from features.store.storage.disk import Disk
+from features.store.storage.disk import Disk, Handle
 from features.store.storage.folders import claim_folder, clear_away, make_folder, put_in_place, settle_folder
 from features.store.storage.local import LocalStorage
 from features.testing.storage_contract import StorageContract
@@ -265,12 +266,59 @@ def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_pa
     assert looks.in_use(staged.id)
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     # A child that has the handle, as one that is forked would: its lock ends with the last that has it.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[storage._held[staged.id]]):
+    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[storage._held[staged.id].fileno()]):
         storage.release([staged.id])
         assert not looks.in_use(staged.id)
         with storage.path(staged.id).open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH)
             assert not looks.in_use(staged.id)
+
+
+def test_a_file_is_in_use_for_no_longer_than_anybody_knows_of_it(tmp_path: Path) -> None:
+    """Also where what was to release it was stopped before it could."""
+    storage = LocalStorage(tmp_path / "files")
+    staged = storage.stage(lambda path: path.write_bytes(b"content"))
+    file = staged.id
+    assert storage.in_use(file)
+    del staged
+    assert not storage.in_use(file)
+
+
+def test_a_child_that_outlives_its_parent_keeps_no_file_in_use(tmp_path: Path) -> None:
+    work = """if True:
+        import os, pathlib, sys
+        from features.store.storage.local import LocalStorage
+        staged = LocalStorage(pathlib.Path(sys.argv[1])).stage(lambda path: path.write_bytes(b"content"))
+        if os.fork():
+            print(staged.id, flush=True)
+            os.kill(os.getpid(), 9)
+        sys.stdin.read()
+    """
+    command = [sys.executable, "-c", work, str(tmp_path / "files")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        file = parent.stdout.readline().strip()
+        os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
+        assert not LocalStorage(tmp_path / "files").in_use(file)
+
+
+def test_a_file_that_somebody_looks_at_just_then_is_written_without_waiting(tmp_path: Path) -> None:
+    """A collection that was stopped while it looked whether the file is in use may not go on for long."""
+
+    class LookedAt(Disk):
+        def create(self, path: Path) -> Handle:
+            opened = super().create(path)
+            self.look = path.open("rb")
+            fcntl.flock(self.look, fcntl.LOCK_SH)
+            return opened
+
+    disk = LookedAt()
+    with ThreadPoolExecutor(1) as thread:
+        staged = thread.submit(LocalStorage(tmp_path / "files", disk).stage, lambda path: path.write_bytes(b"content"))
+        try:
+            assert staged.result(60).size == 7
+        finally:
+            disk.look.close()
 
 
 def test_a_copy_that_the_disk_refuses_is_told_of_the_copy(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypedDict
 
-from features.store.waiting import STANDARD, Signal, Waiting
+from features.errors import FeatureStoreError
+from features.store.waiting import STANDARD, Turn, Waiting
 
 
 class CacheStats(TypedDict):
@@ -43,9 +44,10 @@ class _Entry:
 class _Load:
     """A load under way, for the threads that wait for it."""
 
-    over: Signal
+    under_way: Turn
+    """Held by the thread that loads."""
     value: Any = None
-    error: Exception | None = None
+    error: FeatureStoreError | None = None
     stopped: bool = True
     """It came to no end, as its thread was told to stop, by Ctrl-C for instance, which is nobody else's affair."""
 
@@ -78,7 +80,7 @@ class FeatureCache:
         self._ttl = ttl_seconds
         self._clock = waiting.now
         self._wait = waiting
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._ages: deque[tuple[float, Hashable]] = deque()
         self._loading: dict[Hashable, _Load] = {}
@@ -87,32 +89,24 @@ class FeatureCache:
     def get(self, key: Hashable, load: Callable[[], tuple[Any, int]]) -> Any:
         """The value under ``key``; ``load`` makes it and says its bytes where it is not here or has expired.
 
-        While one thread loads a key, others that want it wait for that load and share its value or its error.
+        While one thread loads a key, others that want it wait for that load and share its value, or its error where
+        that is one of ours.
         """
         with self._lock:
             self._expire()
-            entry = self._entries.get(key)
+            entries = self._entries  # see there
+            entry = entries.get(key)
             if entry is not None:
                 self._hits += 1
-                self._entries.move_to_end(key)
+                entries.move_to_end(key)
                 return entry.value
             self._misses += 1
-            loading = self._loading.get(key)
-            if loading is None:
-                mine = self._loading[key] = _Load(self._wait.event())
-        if loading is None:
-            return self._load(key, load, mine)
-        loading.over.wait()
-        if loading.stopped:
-            return self.get(key, load)
-        return loading.result()
+        return self._load(key, load)
 
     def clear(self) -> None:
         """Forget every entry; the counts stay."""
         with self._lock:
-            self._entries.clear()
-            self._ages.clear()
-            self._bytes = 0
+            self._entries, self._ages, self._bytes = OrderedDict(), deque(), 0
 
     def get_stats(self) -> CacheStats:
         """Size and limits, bytes, and how often an entry was found, missing, pushed out or too old."""
@@ -136,20 +130,39 @@ class FeatureCache:
         with self._lock:
             return len(self._entries)
 
-    def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: _Load) -> Any:
+    def _load(self, key: Hashable, load: Callable[[], tuple[Any, int]]) -> Any:
+        """What this thread loads, or another one does just now."""
+        mine = _Load(self._wait.lock())
+        while True:
+            with mine.under_way:  # whatever stops this thread, the others do not wait for it any longer
+                with self._lock:
+                    if (entry := self._entries.get(key)) is not None:  # since it was looked for
+                        return entry.value
+                    loading = self._loading.setdefault(key, mine)
+                if loading is mine:
+                    return self._load_alone(key, load, mine)
+            with loading.under_way:
+                self._forget(key, loading)
+            if not loading.stopped:
+                return loading.result()
+
+    def _load_alone(self, key: Hashable, load: Callable[[], tuple[Any, int]], mine: _Load) -> Any:
         try:
             value, size = load()
             with self._lock:
                 self._keep(key, value, size)
             mine.value, mine.stopped = value, False
-        except Exception as error:
+        except FeatureStoreError as error:  # any other may be this thread's alone, such as a deadline of its caller's
             mine.error, mine.stopped = error, False
             raise
-        finally:  # whatever stopped this thread, the others do not wait for it
-            with self._lock:
-                del self._loading[key]
-            mine.over.set()
+        finally:
+            self._forget(key, mine)
         return value
+
+    def _forget(self, key: Hashable, loading: _Load) -> None:
+        with self._lock:
+            if self._loading.get(key) is loading:
+                del self._loading[key]
 
     def _keep(self, key: Hashable, value: Any, size: int) -> None:
         if size > self.max_bytes:
@@ -163,7 +176,7 @@ class FeatureCache:
                 self._ages = deque(
                     sorted(((entry.expires_at, key) for key, entry in self._entries.items()), key=itemgetter(0))
                 )
-        while len(self._entries) > self._max_size or self._bytes > self.max_bytes:
+        while self._entries and (len(self._entries) > self._max_size or self._bytes > self.max_bytes):
             _, evicted = self._entries.popitem(last=False)
             self._bytes -= evicted.bytes
             self._evictions += 1
@@ -171,10 +184,11 @@ class FeatureCache:
     def _expire(self) -> None:
         """Free what is too old. All entries live equally long, so they expire in the order they were made."""
         now = self._clock()
-        while self._ages and self._ages[0][0] <= now:
-            expires_at, key = self._ages.popleft()
-            entry = self._entries.get(key)
+        ages, entries = self._ages, self._entries  # which a signal handler may replace within these lines
+        while ages and ages[0][0] <= now:
+            expires_at, key = ages.popleft()
+            entry = entries.get(key)
             if entry is not None and entry.expires_at == expires_at:
-                del self._entries[key]
+                del entries[key]
                 self._bytes -= entry.bytes
                 self._expirations += 1

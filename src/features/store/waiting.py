@@ -3,6 +3,11 @@
 Production waits by ``threading`` and ``time``. A test hands in locks, events and a clock of its own, and decides
 whose turn it is and how late it gets. A lock that is held for a few lines, in which nothing is announced to a
 ``point`` and nothing waits, need not come from here.
+
+A signal handler, or a finalizer, runs within whatever its thread was doing, may load and close stores there, and may
+raise there. So locks are reentrant, and taken by ``with``, which no exception comes between; where that cannot be, who
+has one is asked, not remembered. Who waits for another thread's work waits for a lock that it holds meanwhile, as an
+event might never be set.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import Protocol
 
 
 class Turn(Protocol):
-    """A lock, as far as the store uses one."""
+    """A reentrant lock, as far as the store uses one."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take it, waiting ``timeout`` seconds at most; whether it was had."""
@@ -22,21 +27,14 @@ class Turn(Protocol):
     def release(self) -> None:
         """Let the next one have it."""
 
+    def _is_owned(self) -> bool:
+        """Whether this thread has it."""
+
     def __enter__(self) -> bool: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
-
-
-class Signal(Protocol):
-    """An event, as far as the store uses one."""
-
-    def set(self) -> None:
-        """Let everybody go on who waits."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set."""
 
 
 class Waiting:
@@ -52,11 +50,7 @@ class Waiting:
 
     def lock(self) -> Turn:
         """A lock that may be held while others run."""
-        return threading.Lock()
-
-    def event(self) -> Signal:
-        """An event, not yet set."""
-        return threading.Event()
+        return threading.RLock()  # type: ignore[return-value]  # how to ask who has it is not declared
 
 
 STANDARD = Waiting()

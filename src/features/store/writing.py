@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from features.errors import BusyError, UnknownOutcomeError
-from features.store.catalog.base import Catalog, CondemnedError
+from features.errors import BusyError, FeatureStoreError, UnknownOutcomeError
+from features.store.catalog.base import Catalog, CondemnedError, StoppedError
 from features.store.codec.base import Storable
 from features.store.codec.streams import StreamFailedError
 from features.store.config import FeatureStoreConfig
-from features.store.storage.base import Storage, TakenAwayError
+from features.store.storage.base import StagedFile, Storage, TakenAwayError
 from features.store.versions import Change, Committed, NewFile
 from features.store.waiting import STANDARD, Waiting
 
@@ -31,7 +31,8 @@ def save(
     """Write the frames into new files, and then commit ``change`` with them.
 
     A garbage collection may take a file for left over before it is committed. It says so in the catalog first, so
-    the commit is refused rather than made with a file that is gone, and the frames are written once more.
+    the commit is refused rather than made with a file that is gone, and the frames are written once more. So they are
+    where the thread that committed them together with its own was stopped: the write id tells whether it had done so.
 
     Raises:
         BusyError: that went on for ``busy_timeout_seconds``.
@@ -59,7 +60,7 @@ def _write_until_committed(
     while True:
         try:
             return _write_and_commit(catalog, storage, change, frames, config)
-        except (CondemnedError, TakenAwayError) as error:
+        except (CondemnedError, StoppedError, TakenAwayError) as error:
             if waiting.now() >= deadline:
                 raise BusyError(
                     "garbage collections kept removing the files of this save; try again when they have ended",
@@ -74,36 +75,41 @@ def _write_and_commit(
     frames: Mapping[str, Storable],
     config: FeatureStoreConfig[Any],
 ) -> Committed:
-    files = _write(storage, frames, config)
+    staged: dict[str, StagedFile] = {}
+    files = _write(storage, frames, config, staged)
     try:
         committed = catalog.commit(replace(change, tables=files))
-    except UnknownOutcomeError:
+    except (StoppedError, UnknownOutcomeError):
         raise  # the files may be the committed ones: they stay
-    except Exception:
-        _discard(storage, files)
+    except FeatureStoreError:  # of ours, which says that nothing was committed: any other may come after that
+        _discard(storage, staged)
         raise
     finally:
-        storage.release(file.id for file in files.values())
+        storage.release(file.id for file in staged.values())
     if committed.files != {name: file.id for name, file in files.items()}:
-        _discard(storage, files)  # this write id had been committed before, with files of its own
+        _discard(storage, staged)  # this write id had been committed before, with files of its own
     return committed
 
 
-def _write(storage: Storage, frames: Mapping[str, Storable], config: FeatureStoreConfig[Any]) -> dict[str, NewFile]:
-    written: dict[str, NewFile] = {}
+def _write(
+    storage: Storage, frames: Mapping[str, Storable], config: FeatureStoreConfig[Any], staged: dict[str, StagedFile]
+) -> dict[str, NewFile]:
+    """Write each frame into a file of its own, which ``staged`` keeps in use."""
     try:
         for name, frame in frames.items():
             large = frame.rows * len(frame.schema) >= _LARGE
-            staged = storage.stage(partial(frame.write, compression=config.compression), large=large)
-            written[name] = NewFile(staged.id, staged.size, frame.rows, staged.digest, frame.schema)
+            staged[name] = storage.stage(partial(frame.write, compression=config.compression), large=large)
         storage.sync_directory()
     except BaseException:  # the catalog has not been told of any
-        _discard(storage, written)
+        _discard(storage, staged)
         raise
-    return written
+    return {
+        name: NewFile(file.id, file.size, frames[name].rows, file.digest, frames[name].schema)
+        for name, file in staged.items()
+    }
 
 
-def _discard(storage: Storage, files: Mapping[str, NewFile]) -> None:
+def _discard(storage: Storage, files: Mapping[str, StagedFile]) -> None:
     storage.release(file.id for file in files.values())
     for file in files.values():
         storage.discard(file.id)

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from features.store.storage.base import Point, nothing
-from features.store.storage.disk import Disk
+from features.store.storage.disk import Disk, Handle
 
 Choose: TypeAlias = Callable[[int], int]
 """Picks one of so many possibilities: a number from 0; 0 is what was last synced."""
@@ -98,12 +98,12 @@ class CrashDisk(Disk):
                 self._synced[path] = file = self._remember(os.open(path, os.O_RDONLY))
                 file.synced = file.now()
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path) -> Handle:
         """See ``Disk.create``."""
         with self._effect("create"):
-            handle = super().create(path)
-            self._unsynced.append(_Unsynced(path, self._remember(os.dup(handle))))
-            return handle
+            opened = super().create(path)
+            self._unsynced.append(_Unsynced(path, self._remember(os.dup(opened.fileno()))))
+            return opened
 
     def sync(self, handle: int) -> None:
         """See ``Disk.sync``."""

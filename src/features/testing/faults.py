@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from features.store.storage.disk import Disk
+from features.store.storage.disk import Disk, Handle
 
 _T = TypeVar("_T")
 
@@ -116,7 +116,7 @@ class FaultyDisk(Disk):
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path) -> Handle:
         """See ``Disk.create``."""
         return self._fault.carry_out("disk.create", lambda: super(FaultyDisk, self).create(path))
 

@@ -1,8 +1,8 @@
 """Threads of which one moves at a time, in an order that the test chooses, repeats and shrinks.
 
 Each operation runs in a thread of its own and parks at every ``point``; whoever has the baton decides, by asking
-``choose``, who has it next. Waiting is part of it: the scheduler is a ``Waiting``, so a thread that wants a lock, an
-event or a pause parks with a condition under which it may go on, and the clock only moves when nobody else can. Then
+``choose``, who has it next. Waiting is part of it: the scheduler is a ``Waiting``, so a thread that wants a lock
+or a pause parks with a condition under which it may go on, and the clock only moves when nobody else can. Then
 no thread ever blocks in C while it has the baton, a deadlock is seen as such rather than as a stuck run, and thirty
 seconds of patience take no time at all.
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from features.store.waiting import Waiting
-from features.testing.tasks import Killed, ScheduledEvent, ScheduledLock, Task
+from features.testing.tasks import Killed, ScheduledLock, Task
 
 WATCHDOG_SECONDS = 120.0
 """Real time in which a schedule must end: reached only by a thread that blocks outside of ``Waiting``."""
@@ -119,10 +119,6 @@ class Scheduler(Waiting):
     def lock(self) -> ScheduledLock:
         """A lock that parks instead of blocking."""
         return ScheduledLock(self.wait_for)
-
-    def event(self) -> ScheduledEvent:
-        """An event that parks instead of blocking."""
-        return ScheduledEvent(self.wait_for)
 
     def wait_for(self, ready: Callable[[], bool], seconds: float | None) -> bool:
         """Park until ``ready``, or until so many virtual seconds have passed; whether it was ready."""

@@ -75,41 +75,35 @@ class Task:
 
 
 class ScheduledLock:
-    """A lock among tasks."""
+    """A reentrant lock among tasks."""
 
     def __init__(self, wait_for: WaitFor) -> None:
         self._wait_for = wait_for
-        self._taken = False
+        self._owner: int | None = None
+        self._times = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """See ``Turn.acquire``."""
-        if not self._taken or (blocking and self._wait_for(lambda: not self._taken, None if timeout < 0 else timeout)):
-            self._taken = True
-            return True
-        return False
+        if not (self._owner is None or self._is_owned()):
+            seconds = None if timeout < 0 else timeout
+            if not (blocking and self._wait_for(lambda: self._owner is None, seconds)):
+                return False
+        self._owner = threading.get_ident()
+        self._times += 1
+        return True
 
     def release(self) -> None:
         """See ``Turn.release``."""
-        self._taken = False
+        self._times -= 1
+        if not self._times:
+            self._owner = None
+
+    def _is_owned(self) -> bool:
+        """See ``Turn._is_owned``."""
+        return self._owner == threading.get_ident()
 
     def __enter__(self) -> bool:
         return self.acquire()
 
     def __exit__(self, *_error: object) -> None:
         self.release()
-
-
-class ScheduledEvent:
-    """An event among tasks."""
-
-    def __init__(self, wait_for: WaitFor) -> None:
-        self._wait_for = wait_for
-        self._set = False
-
-    def set(self) -> None:
-        """See ``Signal.set``."""
-        self._set = True
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """See ``Signal.wait``."""
-        return self._wait_for(lambda: self._set, timeout)

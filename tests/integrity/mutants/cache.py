@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         "do-not-wake-who-waits-for-a-failed-load",
         "features.store.cache",
-        before="            mine.over.set()\n",
-        after="            if mine.error is None:\n                mine.over.set()\n",
+        before="            mine.error, mine.stopped = error, False\n",
+        after="            mine.error, mine.stopped = error, False\n            mine.under_way.acquire()\n",
         killed_by=f"{_THREE}[a file is read by two while it is dropped]",
     ),
     Mutant(

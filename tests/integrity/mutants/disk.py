@@ -65,12 +65,12 @@ MUTANTS = (
     Mutant(
         "commit-before-the-names-are-synced",
         "features.store.writing",
-        before="""    files = _write(storage, frames, config)
+        before="""    files = _write(storage, frames, config, staged)
     try:
         committed = catalog.commit(replace(change, tables=files))
 """,
         after="""    sync, storage.sync_directory = storage.sync_directory, lambda: None
-    files = _write(storage, frames, config)
+    files = _write(storage, frames, config, staged)
     try:
         committed = catalog.commit(replace(change, tables=files))
         sync()
@@ -91,15 +91,15 @@ MUTANTS = (
     Mutant(
         "write-over-what-has-the-name",
         "features.store.storage.disk",
-        before="os.O_CREAT | os.O_EXCL | os.O_RDWR",
-        after="os.O_CREAT | os.O_RDWR",
+        before='Handle(path, "x+")',
+        after='Handle(path, "w+")',
         killed_by="tests/integrity/test_23_surroundings.py::test_a_new_file_is_never_written_over_or_through_another",
     ),
     Mutant(
         "delete-the-files-of-a-commit-in-doubt",
         "features.store.writing",
         before="        raise  # the files may be the committed ones: they stay\n",
-        after="        _discard(storage, files)\n        raise\n",
+        after="        _discard(storage, staged)\n        raise\n",
         killed_by=f"{FAILED}[save into a group]",
     ),
     Mutant(
@@ -112,11 +112,8 @@ MUTANTS = (
     Mutant(
         "leave-the-files-of-a-refused-commit",
         "features.store.writing",
-        before="""    except Exception:
-        _discard(storage, files)
-        raise
-""",
-        after="    except Exception:\n        raise\n",
+        before="any other may come after that\n        _discard(storage, staged)\n        raise\n",
+        after="any other may come after that\n        raise\n",
         killed_by=f"{FAILED}[save into a group]",
     ),
     Mutant(

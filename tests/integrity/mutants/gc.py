@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "give-up-when-condemned",
         "features.store.writing",
-        before="        except (CondemnedError, TakenAwayError) as error:\n            if waiting.now() >= deadline:",
-        after="        except (CondemnedError, TakenAwayError) as error:\n            if waiting.now() < deadline:",
+        before="TakenAwayError) as error:\n            if waiting.now() >= deadline:",
+        after="TakenAwayError) as error:\n            if waiting.now() < deadline:",
         killed_by="tests/store/test_feature_store.py::test_a_save_whose_file_was_condemned_writes_another",
     ),
     Mutant(

@@ -21,6 +21,13 @@ class CondemnedError(FeatureStoreError):
     """A file of this change was condemned by a garbage collection before it was committed: write it again."""
 
 
+class StoppedError(FeatureStoreError):
+    """Whoever was to commit this change, with others, was stopped, and it is not found: repeat it, with new files.
+
+    It may have taken effect, and been dropped since by a collection that took the files along.
+    """
+
+
 def applied_before(committed: Committed, group: str, tables: Collection[str], write_id: str) -> Committed:
     """What ``write_id`` committed earlier, to be returned instead of committing the like again.
 
@@ -68,6 +75,7 @@ class Catalog(ABC):
             ConflictError: the group is not at ``expected_version``.
             NotFoundError: the table to delete or the version to restore is not there.
             CondemnedError: one of its files was condemned meanwhile; nothing was committed.
+            StoppedError: see there.
             UnknownOutcomeError: the disk failed so that nobody can tell.
             BusyError: other writers held the catalog for too long.
             StorageError: the disk refused; nothing was committed.

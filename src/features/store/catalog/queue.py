@@ -10,25 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from threading import Lock
+from threading import RLock
 from typing import TypeAlias
 
-from features.errors import BusyError
+from features.errors import BusyError, FeatureStoreError
+from features.store.catalog.base import StoppedError
 from features.store.versions import Change, Committed
-from features.store.waiting import STANDARD, Waiting
+from features.store.waiting import STANDARD, Turn, Waiting
 
-CommitTogether: TypeAlias = Callable[[list[Change]], list[Committed | Exception]]
+Outcome: TypeAlias = Committed | Exception | None
+"""What became of a change; None where nobody can tell, since whoever was to commit it was stopped."""
+CommitTogether: TypeAlias = Callable[[list[Change], list[Outcome]], None]
 
 
 class _Request:
     """A change and, once somebody has dealt with it, its outcome."""
 
-    __slots__ = ("change", "dealt_with", "outcome")
+    __slots__ = ("change", "outcome", "under_way")
 
-    def __init__(self, change: Change, waiting: Waiting) -> None:
+    def __init__(self, change: Change) -> None:
         self.change = change
-        self.outcome: Committed | Exception | None = None
-        self.dealt_with = waiting.event()
+        self.outcome: Outcome = None
+        self.under_way: Turn | None = None
+        """Held by the thread that has the change in its batch, for as long as it commits it."""
 
 
 class CommitQueue:
@@ -49,23 +53,26 @@ class CommitQueue:
         self._wait = waiting
         self._turn = waiting.lock()
         self._waiting: list[_Request] = []
-        self._waiting_lock = Lock()
+        self._waiting_lock = RLock()
 
     def commit(self, change: Change, commit_together: CommitTogether) -> Committed:
         """The outcome of ``change``, committed by this thread or in another one's batch.
 
         Args:
             change: to be committed.
-            commit_together: commits all changes at once; returns each one's outcome, or raises where none took effect.
-                Handed in at each call, since a queue that kept its owner's method would keep its owner.
+            commit_together: commits all changes at once, and puts each one's outcome into the list that it is given.
+                It may raise afterwards, or without any outcome: an error of ours where none took effect, another one
+                where nobody can tell. Handed in at each call, since a queue that kept its owner's method would keep
+                its owner.
 
         Raises:
             BusyError: its turn did not come in time; it was not committed.
+            StoppedError: see there.
         """
-        request = _Request(change, self._wait)
-        with self._waiting_lock:
-            self._waiting.append(request)
+        request = _Request(change)
         try:
+            with self._waiting_lock:
+                self._waiting.append(request)
             with self.alone():
                 if request.outcome is None:
                     self._commit_waiting(commit_together)
@@ -73,12 +80,16 @@ class CommitQueue:
             # Left in the queue, it would be committed with somebody else's, long after this thread was told to stop.
             if self._withdraw(request) or not isinstance(error, BusyError):
                 raise
-            request.dealt_with.wait()  # it is in a batch that is being committed just now
+            if request.under_way is not None:
+                with request.under_way:  # it is in a batch that is being committed just now
+                    pass
         if isinstance(request.outcome, Exception):
             raise request.outcome
-        if request.outcome is None:  # the thread that had it in its batch was stopped: try again, at most once applied
-            return self.commit(change, commit_together)
-        return request.outcome
+        if request.outcome is not None:
+            return request.outcome
+        if change.tables:
+            raise StoppedError("the thread that was committing this, too, was stopped; try again")
+        return self.commit(change, commit_together)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -87,29 +98,43 @@ class CommitQueue:
         Raises:
             BusyError: they did not leave in time.
         """
-        if not self._turn.acquire(timeout=self._timeout):
+        if self._turn._is_owned():
             raise BusyError(
-                f"other threads kept the catalog busy for {self._timeout:g} s; try again", seconds=self._timeout
+                "this thread is in the midst of a commit, which a signal handler or a finalizer has interrupted; "
+                "change the store after that",
+                seconds=0,
             )
         try:
-            yield
-        finally:
+            try:
+                if not self._turn.acquire(timeout=self._timeout):
+                    raise BusyError(
+                        f"other threads kept the catalog busy for {self._timeout:g} s; try again", seconds=self._timeout
+                    )
+                yield
+            finally:
+                self._leave()
+        finally:  # where Ctrl-C came just before
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._turn._is_owned():
             self._turn.release()
 
     def _commit_waiting(self, commit_together: CommitTogether) -> None:
-        with self._waiting_lock:
-            batch, self._waiting = self._waiting, []
-        try:
-            outcomes = commit_together([request.change for request in batch])
-            for request, outcome in zip(batch, outcomes, strict=True):
-                request.outcome = outcome
-        except Exception as error:  # noqa: BLE001  # it is raised in every thread whose change it stopped
-            for request in batch:
-                request.outcome = copy(error)
-                request.outcome.__cause__ = error.__cause__
-        finally:
-            for request in batch:
-                request.dealt_with.set()
+        outcomes: list[Outcome] = []
+        under_way = self._wait.lock()
+        with under_way:
+            with self._waiting_lock:
+                batch, self._waiting = self._waiting, []
+                for request in batch:
+                    request.under_way = under_way
+            try:
+                commit_together([request.change for request in batch], outcomes)
+            except FeatureStoreError as error:
+                outcomes[:] = [_again(error) for _ in batch]
+            finally:
+                for request, outcome in zip(batch, outcomes, strict=False):
+                    request.outcome = outcome
 
     def _withdraw(self, request: _Request) -> bool:
         with self._waiting_lock:
@@ -117,3 +142,10 @@ class CommitQueue:
                 self._waiting.remove(request)
                 return True
         return False
+
+
+def _again(error: FeatureStoreError) -> FeatureStoreError:
+    """The same error for one of several threads, each of which adds to it where it was raised."""
+    one = copy(error)
+    one.__cause__ = error.__cause__
+    return one

@@ -16,10 +16,10 @@ import pyarrow as pa
 from sqlalchemy import insert, select
 from sqlalchemy.schema import CreateTable
 
-from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnvironmentError
+from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnvironmentError, is_the_callers
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
 from features.store.catalog.base import Catalog, Swept
-from features.store.catalog.queue import CommitQueue
+from features.store.catalog.queue import CommitQueue, Outcome
 from features.store.catalog.sqlite import Database, primary_code
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 _NUMBER = Statement(select(layout.c.number))
 _STAMP = Statement(insert(layout))
+
+_OURS = (FeatureStoreError, sqlite3.Error, OSError)
+"""What a commit that fails raises. Anything else comes from outside: Ctrl-C, or a signal handler's deadline."""
 
 _OF_THE_COPY = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 """What goes wrong where a copy is written, rather than where it is copied from."""
@@ -215,32 +218,41 @@ class SqlCatalog(Catalog):
         if getpid() == self._process:  # in a fork, a lock that another thread had would never be released
             self.close()
 
-    def _commit_together(self, changes: list[Change]) -> list[Committed | Exception]:
+    def _commit_together(self, changes: list[Change], outcomes: list[Outcome]) -> None:
         """Commit the changes in one transaction, in their order; a change that is refused leaves the others alone."""
-        outcomes: list[Committed | Exception] = []
+        made: list[Committed | Exception] = []
+        committing_begun = False
         self._announce("catalog.begin")
-        with self._database.writing() as connection:
-            for change in changes:
-                try:
-                    outcomes.append(committing.apply(connection, change))
-                except FeatureStoreError as refusal:  # raised before the change wrote anything
-                    outcomes.append(refusal)
-            try:
+        try:
+            with self._database.writing() as connection:
+                for change in changes:
+                    try:
+                        made.append(committing.apply(connection, change))
+                    except FeatureStoreError as refusal:  # raised before the change wrote anything
+                        made.append(refusal)
+                committing_begun = True
                 self.point("catalog.commit")
                 connection.execute("COMMIT")
                 self.point("catalog.committed")
-                return outcomes
-            except Exception as error:  # noqa: BLE001  # whatever it was: it is resolved, never swallowed
-                failure = error
-        return [self._resolve(change, one, failure) for change, one in zip(changes, outcomes, strict=True)]
+                outcomes[:] = made
+        except BaseException as failure:
+            if not committing_begun:
+                raise
+            error = failure if isinstance(failure, _OURS) and not is_the_callers(failure) else None
+            if not outcomes:
+                outcomes[:] = [self._resolve(*each, error) for each in zip(changes, made, strict=True)]
+            if error is None:  # what stops this thread is nothing to the others
+                raise
 
-    def _resolve(self, change: Change, outcome: Committed | Exception, error: Exception) -> Committed | Exception:
+    def _resolve(self, change: Change, outcome: Committed | Exception, error: Exception | None) -> Outcome:
         """What became of a commit that ended in ``error``: it took effect, or it did not; never a guess."""
         if isinstance(outcome, Exception):
             return outcome
         try:
             committed = self.written_by(change.write_id)
         except FeatureStoreError as unreachable:
+            if error is None:
+                return None
             is_save = change.delete is None and change.restore is None
             step = f"save again with write_id={change.write_id!r}, which applies it at most once"
             return UnknownOutcomeError(
@@ -313,6 +325,8 @@ class SqlCatalog(Catalog):
             try:
                 schema = pa.ipc.read_schema(pa.py_buffer(body))
             except (pa.ArrowException, OSError) as error:
+                if is_the_callers(error):
+                    raise
                 raise seals.damaged(connection, "it has a schema that cannot be read") from error
             if len(self._schemas) >= 1024:  # distinct schemas are few; this bounds a store where they are not
                 self._schemas.clear()

@@ -54,12 +54,13 @@ class Watch:
                 if self.connects:
                     self.connect()
                 with self._lock:
-                    if self._connection is None:
+                    connection = self._connection
+                    if connection is None:
                         raise closed()
                     self._database.require_in_place()
-                    return self._connections, self._connection.changes()  # each connection counts in its own way
+                    return self._connections, connection.changes()  # each connection counts in its own way
             except sqlite3.Error as error:
-                raise self._database.translated(error) from error
+                raise closed() if self._closed else self._database.translated(error) from error
             except OSError:
                 with told("read", self._database.path):
                     raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -50,6 +50,8 @@ class StagedFile:
     size: int
     """In bytes."""
     digest: bytes
+    hold: object = field(default=None, compare=False, repr=False)
+    """What tells others that it is in use, until it is released or nobody has this record any more."""
 
 
 class Storage(ABC):
@@ -61,8 +63,9 @@ class Storage(ABC):
     def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
         """Create a new file, let ``encode`` fill it by its path, and make its bytes durable.
 
-        A failure leaves no file that anyone could mistake for data: at most an orphan. Until it is released, a
-        staged file counts as in use. That it will be ``large`` is said so that the disk need not be idle meanwhile.
+        A failure leaves no file that anyone could mistake for data: at most an orphan. A staged file counts as in use
+        until it is released, or what is returned is gone. That it will be ``large`` is said so that the disk need not
+        be idle meanwhile.
 
         Raises:
             TakenAwayError: somebody deleted the file meanwhile.

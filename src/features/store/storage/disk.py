@@ -8,19 +8,27 @@ fails on purpose: see ``features.testing.crashdisk`` and ``features.testing.faul
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
+
+
+class Handle(FileIO):
+    """An open file. Where it was let go of unclosed, as Ctrl-C may come at any moment, it closes without a word."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Disk:
     """The system's calls, each in its durable form. Every method may raise ``OSError``."""
 
-    def create(self, path: Path) -> int:
-        """A handle to read and write a new file; the modes are those that the umask leaves.
+    def create(self, path: Path) -> Handle:
+        """A new file, open to read and write; the modes are those that the umask leaves.
 
         Raises:
             FileExistsError: something has that name; nothing is ever written over or through it.
         """
-        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        return Handle(path, "x+")
 
     def sync(self, handle: int) -> None:
         """Return once the file's bytes would survive a power cut. Its name is its folder's affair."""

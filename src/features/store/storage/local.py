@@ -17,16 +17,17 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import Event
+from threading import Lock
+from weakref import WeakSet, WeakValueDictionary
 
 import xxhash
 
 from features.errors import CorruptFileError, NotFoundError
 from features.store.storage.base import StagedFile, Storage, TakenAwayError, digest_of
-from features.store.storage.disk import SYSTEM, Disk
+from features.store.storage.disk import SYSTEM, Disk, Handle
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_own
@@ -63,7 +64,7 @@ class LocalStorage(Storage):
     def __init__(self, folder: Path, disk: Disk = SYSTEM) -> None:
         self._folder = folder
         self._disk = disk
-        self._held: dict[str, int] = {}
+        self._held: WeakValueDictionary[str, Handle] = WeakValueDictionary()
 
     def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
         """See ``Storage.stage``. The name is reserved exclusively first, so that no writer can meet another's file."""
@@ -71,9 +72,11 @@ class LocalStorage(Storage):
         path = self.path(file)
         with told("write", path):
             self.point("storage.create")
-            handle = self._create_or_leave_nothing(file)
+            opened = self._create_or_leave_nothing(file)
+            handle = opened.fileno()
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                with suppress(BlockingIOError):  # a collection looks whether it is held: the file is safe without, too
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self.point("storage.write")
                 if large:
                     size, digest = self._write_large(encode, path, handle)
@@ -85,22 +88,20 @@ class LocalStorage(Storage):
                 if not _is_at(path, handle):
                     raise FileNotFoundError(errno.ENOENT, "another file stands in its place", str(path))
             except BaseException as error:
-                os.close(handle)
+                _let_go(opened)
                 if isinstance(error, FileNotFoundError):
                     raise TakenAwayError(f"{path} was deleted while it was being written") from error
                 if isinstance(error, Exception):
                     self.discard(file)
                 raise
-        self._hold(file, handle)
-        return StagedFile(file, size, digest)
+        return StagedFile(file, size, digest, self._hold(file, opened))
 
     def release(self, files: Iterable[str]) -> None:
         """See ``Storage.release``."""
         for file in files:
-            handle = self._held.pop(file, None)
-            if handle is not None:
-                fcntl.flock(handle, fcntl.LOCK_UN)  # a child that was forked meanwhile has the handle, too
-                os.close(handle)
+            opened = self._held.pop(file, None)
+            if opened is not None:
+                _let_go(opened)
 
     def in_use(self, file: str) -> bool:
         """See ``Storage.in_use``."""
@@ -126,8 +127,8 @@ class LocalStorage(Storage):
                 raise NotFoundError(f"file {source} is gone", kind="file", name=file, nearest=()) from error
         with os.fdopen(origin, "rb", buffering=0) as whole, told(f"copy {source} to", path):
             self.point("storage.create")
-            handle = self._create(path)
-            try:
+            with self._create(path) as opened:
+                handle = opened.fileno()
                 self.point("storage.write")
                 with open(handle, "wb", closefd=False) as copy:  # which asks again where the disk took less
                     shutil.copyfileobj(whole, copy, _COPIED_AT_ONCE)
@@ -135,8 +136,6 @@ class LocalStorage(Storage):
                 found = _digest(handle)
                 self._disk.sync(handle)
                 return found
-            finally:
-                os.close(handle)
 
     def sync_directory(self) -> None:
         """See ``Storage.sync_directory``."""
@@ -221,7 +220,7 @@ class LocalStorage(Storage):
                             continue  # deleted between the listing and the look: it is not there
                         yield name[1], size
 
-    def _create(self, path: Path) -> int:
+    def _create(self, path: Path) -> Handle:
         try:
             return self._disk.create(path)
         except FileNotFoundError:
@@ -230,7 +229,7 @@ class LocalStorage(Storage):
             make_folder(self._folder, self._disk)
             return self._disk.create(path)
 
-    def _create_or_leave_nothing(self, file: str) -> int:
+    def _create_or_leave_nothing(self, file: str) -> Handle:
         """A new file. A call that failed may still have made the name; as it is random, nobody else's goes with it."""
         try:
             return self._create(self.path(file))
@@ -242,31 +241,49 @@ class LocalStorage(Storage):
 
     def _write_large(self, encode: Callable[[Path], None], path: Path, handle: int) -> tuple[int, bytes]:
         """Have the disk take what is written so far, again and again; hash the file while the last of it is synced."""
-        written = Event()
+        writing = Lock()  # which nothing that is raised here leaves locked, as it could leave an event unset
         with ThreadPoolExecutor(max_workers=1) as beside:
-            kept_up = begun(beside, self._keep_syncing, handle, written)
-            try:
+            with writing:
+                kept_up = begun(beside, self._keep_syncing, handle, writing)
                 encode(path)
                 self.point("storage.sync_file")
-            finally:
-                written.set()
             synced = begun(beside, self._disk.sync, handle)
             found = _digest(handle)
             kept_up()  # an error of the disk is told once only, to whoever syncs first
             synced()
         return found
 
-    def _keep_syncing(self, handle: int, written: Event) -> None:
-        while not written.wait(_KEEP_UP_SECONDS):
+    def _keep_syncing(self, handle: int, writing: Lock) -> None:
+        while not writing.acquire(timeout=_KEEP_UP_SECONDS):
             self._disk.sync(handle)
+        writing.release()
 
-    def _hold(self, file: str, handle: int) -> None:
+    def _hold(self, file: str, opened: Handle) -> Handle | None:
         open_at_most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         a_quarter = _HELD_AT_MOST if open_at_most == resource.RLIM_INFINITY else open_at_most // 4
         if len(self._held) < min(_HELD_AT_MOST, a_quarter):
-            self._held[file] = handle
-        else:
-            os.close(handle)
+            self._held[file] = opened
+            _HELD.add(opened)
+            return opened
+        _let_go(opened)
+        return None
+
+
+def _let_go(opened: Handle) -> None:
+    with opened:
+        fcntl.flock(opened, fcntl.LOCK_UN)  # a child that was forked meanwhile has the handle, too
+
+
+_HELD: WeakSet[Handle] = WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A lock is on the file as it was opened once, and lasts until all who have it open let go of it."""
+    for opened in list(_HELD):
+        opened.close()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 @lru_cache(maxsize=512)
