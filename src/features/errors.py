@@ -190,3 +190,8 @@ def is_the_callers(error: BaseException) -> bool:
         and type(error) is not OSError
         and type(error).__module__ == "builtins"
     )
+
+
+def is_of_the_moment(error: BaseException) -> bool:
+    """Whether ``error`` came from what goes on around a call, and would not come again: a deep stack, or a signal."""
+    return isinstance(error, RecursionError) or is_the_callers(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -257,7 +258,7 @@ class Deadline(Exception):  # noqa: N818  # as users name theirs
     """What a signal handler of the user's may raise."""
 
 
-@pytest.mark.parametrize("own", [Deadline("mine"), TimeoutError("mine")], ids=repr)
+@pytest.mark.parametrize("own", [Deadline("mine"), TimeoutError("mine"), RecursionError("mine")], ids=repr)
 @pytest.mark.parametrize("load", ["get_features", "scan_features"])
 def test_what_a_signal_handler_raises_is_not_told_as_damage(
     tmp_path: Path, backend: Any, own: Exception, load: str
@@ -292,6 +293,26 @@ def test_what_a_system_without_threads_refuses_is_not_told_as_damage(
         with pytest.raises(StorageError, match="thread; let this process have more threads"):
             store.get_features(["t"], "g")
         assert bytes_of(store.get_features(["t"], "g")["t"]) == bytes_of(LARGE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is not kept, or not known")
+@pytest.mark.parametrize("load", ["get_features", "scan_features"])
+def test_want_of_memory_is_not_told_as_damage(tmp_path: Path, load: str) -> None:
+    config = FeatureStoreConfig(tmp_path, backend="pyarrow", cache_enabled=False)
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": pa.table({"x": np.random.default_rng(0).random(1 << 22)})})
+        store.scan_features(["t"], "g")  # which loads whatever else it needs
+        store._tables.let_go()
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (24 << 20), before[1]))
+        try:
+            with pytest.raises((StorageError, MemoryError)) as caught:
+                getattr(store, load)(["t"], "g")
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+        assert isinstance(caught.value, MemoryError) or "memory (ulimit -v)" in str(caught.value)
+        assert store.check(deep=True).ok
 
 
 def test_a_file_that_goes_at_the_same_moment_is_told_as_gone(tmp_path: Path, backend: Any) -> None:

@@ -38,6 +38,18 @@ def test_a_collection_of_many_files_deletes_all_of_them(store: SimpleFeatureStor
     assert store.check().orphans == ()
 
 
+def test_a_deadline_that_passes_within_a_check_is_no_problem_of_a_file(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+
+    def late(effect: str) -> None:
+        if effect == "storage.read":
+            raise TimeoutError("the caller's deadline")
+
+    store._storage.point = late
+    with pytest.raises(TimeoutError, match="the caller's"):
+        store.check(deep=True)
+
+
 def test_a_disk_that_deletes_none_of_many_files_is_told(tmp_path: Path) -> None:
     class Refusing(Disk):
         def unlink(self, path: Path) -> None:

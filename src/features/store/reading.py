@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from features.errors import (
     NotFoundError,
     StorageError,
     UnsupportedDataError,
-    is_the_callers,
+    is_of_the_moment,
 )
 from features.frames import Backend
 from features.store.cache import FeatureCache
@@ -34,6 +35,11 @@ _FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
 to fourteen times as many."""
 _LIBRARIES = frozenset({"builtins", "features", "json", "numpy", "pandas", "polars", "pyarrow"})
 """Whose errors a file may be the cause of."""
+_WANTING = {
+    "thread": (errno.EAGAIN, "threads (ulimit -u), or memory"),
+    os.strerror(errno.ENOMEM): (errno.ENOMEM, "memory (ulimit -v)"),
+}
+"""What messages say where the system grants no more of something, which libraries tell as errors of their own kinds."""
 _SMALL = 1 << 20
 """Values of a table below which its bytes are not counted: it is always offered to the cache."""
 _READ_ONCE, _READ_WHOLE = 4 << 20, 1 << 18
@@ -63,7 +69,7 @@ class TableReader:
         self._verify_reads = verify
         self._verified: OrderedDict[str, None] = OrderedDict()
         self._footers: OrderedDict[str, Footer] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def backend(self) -> Backend:
@@ -150,8 +156,9 @@ class TableReader:
             except (FileNotFoundError, NotFoundError) as error:
                 raise _vanished(table) from error
             except OSError as error:
-                if error.errno is not None or is_the_callers(error):
+                if error.errno is not None:
                     raise
+                self._require_of_file(table, error)
                 raise _damaged(table, str(error), "unreadable") from error  # a parser's complaint, not the system's
 
     def _verify(self, table: TableFile, source: Source) -> None:
@@ -180,16 +187,17 @@ class TableReader:
         """Raise ``error`` itself where it has nothing to do with the file, and that is what was saved.
 
         A signal handler may raise anything, anywhere. The libraries raise what is builtin or of their own modules, but
-        no ``OSError`` of these kinds. Where the system grants no thread, each library has another word for it.
+        no ``OSError`` of these kinds. Where the system grants no thread or memory, each has another word for it.
         """
         library = type(error).__module__.partition(".")[0] in _LIBRARIES
-        wants_thread = "thread" in str(error)
-        if (library and not is_the_callers(error) and not wants_thread) or not self._is_intact(table):
+        wanted = next((wanted for word, wanted in _WANTING.items() if word in str(error)), None)
+        if (library and not is_of_the_moment(error) and wanted is None) or not self._is_intact(table):
             return
-        if wants_thread:
+        if wanted is not None:
             path = self._storage.path(table.id)
-            message = f"could not read {path}: {error}; let this process have more threads (ulimit -u), or memory"
-            raise StorageError(message, path=str(path), errno=errno.EAGAIN) from error
+            number, more = wanted
+            message = f"could not read {path}: {error}; let this process have more {more}"
+            raise StorageError(message, path=str(path), errno=number) from error
         raise error
 
     def _is_intact(self, table: TableFile) -> bool:
@@ -204,8 +212,8 @@ class TableReader:
             if len(self._verified) > _VERIFIED_AT_MOST:
                 self._verified.popitem(last=False)
             if footer.metadata is not None and footer.metadata.serialized_size <= _FOOTER_BYTES:
+                self._footers.pop(file, None)
                 self._footers[file] = footer
-                self._footers.move_to_end(file)
                 if len(self._footers) > _FOOTERS_AT_MOST:
                     self._footers.popitem(last=False)
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-from features.errors import BusyError, CorruptFileError, NotFoundError
+from features.errors import BusyError, CorruptFileError, NotFoundError, is_the_callers
 from features.store.catalog.base import Catalog
 from features.store.codec.footers import DisagreementError, check_file
 from features.store.storage.base import Storage
@@ -173,6 +173,8 @@ def _deep_problem(file: TableFile, storage: Storage, where: str) -> Problem | No
     except (NotFoundError, FileNotFoundError):
         return Problem("missing", file.id, where, f"{where}: its file {file.id} is gone")
     except (OSError, CorruptFileError) as error:
+        if is_the_callers(error):
+            raise
         return Problem("unreadable", file.id, where, f"{where}: its file cannot be read: {error}")
     except DisagreementError as difference:
         return Problem(difference.kind, file.id, where, f"{where}: its file {difference}")

@@ -14,10 +14,11 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from features.errors import is_of_the_moment
 from features.store.codec.arrow import DTYPES, SCHEMA, read_from, write_to
 from features.store.codec.base import refused
 from features.store.codec.footers import open_parquet
-from features.store.codec.refusal import DATA_ERRORS, Refusal, is_of_the_moment
+from features.store.codec.refusal import DATA_ERRORS, Refusal
 
 _METADATA_AT_MOST = 16 << 20
 """Bytes of metadata. Readers of Parquet stop at about 100 MB, which holds it twice, encoded."""

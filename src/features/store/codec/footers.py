@@ -11,6 +11,7 @@ from weakref import WeakSet
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.errors import is_the_callers
 from features.store.codec.refusal import DATA_ERRORS
 from features.store.versions import TableFile
 
@@ -190,6 +191,6 @@ def check_file(path: Path, table: TableFile) -> None:
     except DATA_ERRORS as error:
         raise DisagreementError("unreadable", f"cannot be read: {error}") from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None or is_the_callers(error):
             raise
         raise DisagreementError("unreadable", f"cannot be read: {error}") from error  # the parser's, not the system's

@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import UnsupportedDataError
+from features.errors import UnsupportedDataError, is_of_the_moment
 from features.store.codec.arrow import STREAM_GROUP_BYTES, is_fixed, read_from, rows_of_a_group, write_parquet
 from features.store.codec.base import (
     Codec,
@@ -33,7 +33,7 @@ from features.store.codec.base import (
     unreadable,
 )
 from features.store.codec.footers import Footer, Source, open_parquet
-from features.store.codec.refusal import DATA_ERRORS, Refusal, is_of_the_moment
+from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
 
 _FIXED = frozenset(
