@@ -32,6 +32,7 @@ _OBJECTS: list[st.SearchStrategy[Any]] = [
     st.integers(0, 2**64 - 1),
     st.dates(),
     st.decimals(-99, 99, places=2).filter(lambda value: not value.is_zero()).map(decimal.Decimal),
+    st.integers(1 - 10**38, 10**38 - 1).map(lambda digits: decimal.Decimal(f"{digits}E-30")),
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=3),
     st.lists(st.none() | _TEXT, max_size=3),
     st.lists(st.none() | st.floats(), max_size=3),
