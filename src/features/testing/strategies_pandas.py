@@ -132,10 +132,12 @@ def _text(rows: int) -> st.SearchStrategy[Any]:
 def _arrow(rows: int) -> st.SearchStrategy[Any]:
     import pyarrow as pa
 
+    def column(kind: pa.DataType, items: list[Any], split: int) -> Any:
+        chunks = pa.chunked_array([pa.array(items[:split], kind), pa.array(items[split:], kind)])
+        return pd.Series(pd.arrays.ArrowExtensionArray(chunks))
+
     return arrow_types().flatmap(
-        lambda kind: _rows(kind[1], rows).map(
-            lambda items: pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(items, kind[0])])))
-        )
+        lambda kind: st.builds(column, st.just(kind[0]), _rows(kind[1], rows), st.integers(0, rows))
     )
 
 
