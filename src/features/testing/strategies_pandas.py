@@ -32,6 +32,7 @@ _OBJECTS: list[st.SearchStrategy[Any]] = [
     st.integers(0, 2**64 - 1),
     st.dates(),
     st.decimals(-99, 99, places=2).filter(lambda value: not value.is_zero()).map(decimal.Decimal),
+    st.integers(1 - 10**38, 10**38 - 1).map(lambda digits: decimal.Decimal(f"{digits}E-30")),
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=3),
     st.lists(st.none() | _TEXT, max_size=3),
     st.lists(st.none() | st.floats(), max_size=3),
@@ -131,10 +132,12 @@ def _text(rows: int) -> st.SearchStrategy[Any]:
 def _arrow(rows: int) -> st.SearchStrategy[Any]:
     import pyarrow as pa
 
+    def column(kind: pa.DataType, items: list[Any], split: int) -> Any:
+        chunks = pa.chunked_array([pa.array(items[:split], kind), pa.array(items[split:], kind)])
+        return pd.Series(pd.arrays.ArrowExtensionArray(chunks))
+
     return arrow_types().flatmap(
-        lambda kind: _rows(kind[1], rows).map(
-            lambda items: pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(items, kind[0])])))
-        )
+        lambda kind: st.builds(column, st.just(kind[0]), _rows(kind[1], rows), st.integers(0, rows))
     )
 
 

@@ -1,6 +1,7 @@
 """The pandas codec keeps the contract."""
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,28 @@ def test_columns_that_are_not_read_cost_nothing(tmp_path: Path) -> None:
     written(codec.prepare(frame, "table"), tmp_path / "file")
     value = codec.read(tmp_path / "file", ["number"])
     assert codec.size(value) < 2 * 8 * 1000
+
+
+@pytest.mark.parametrize("chunks", [[["a", "b"], ["c"]], [[[1], [2]], [[3], None]]], ids=["text", "lists"])
+def test_an_arrow_column_is_written_from_the_chunks_it_is_in(chunks: list[Any]) -> None:
+    """Together they may be more than one array of the type can hold, and would be held twice."""
+    column = pa.chunked_array(chunks)
+    frame = pd.DataFrame({"a": pd.arrays.ArrowExtensionArray(column)})
+    prepared: Any = PandasCodec().prepare(frame, "t")
+    assert addresses(prepared.value.column("a")) == addresses(column)
+
+
+def addresses(column: Any) -> list[list[int]]:
+    return [[buffer.address for buffer in chunk.buffers() if buffer] for chunk in column.chunks]
+
+
+def test_a_date_that_repeats_is_one_object(tmp_path: Path) -> None:
+    dates = [dt.date.min, dt.date.max, None] * 2
+    codec = PandasCodec()
+    written(codec.prepare(pd.DataFrame({"date": pd.Series(dates, dtype=object)}), "table"), tmp_path / "file")
+    found = codec.hand_out(codec.read(tmp_path / "file", None))["date"].tolist()
+    assert found == dates
+    assert found[0] is found[3]
 
 
 def test_a_zone_that_the_machine_does_not_know_is_told_as_such() -> None:

@@ -142,12 +142,12 @@ def _named(table: pa.Table, metadata: dict[bytes, bytes] | None) -> pa.Table:
     written = written_schema(metadata) if maps else None
     if written is None:
         return table
+    columns, fields = table.columns, list(table.schema)
     for position in maps:
-        column = table.schema.field(position)
-        original = written.field(column.name).type
-        if original == column.type and (values := _cast(table.column(position), original)) is not None:
-            table = table.set_column(position, column.with_type(original), values)
-    return table
+        original = written.field(fields[position].name).type
+        if original == fields[position].type and (values := _cast(columns[position], original)) is not None:
+            columns[position], fields[position] = values, fields[position].with_type(original)
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
 def written_schema(metadata: Mapping[bytes, bytes] | None) -> pa.Schema | None:

@@ -16,7 +16,7 @@ from features.store.codec.refusal import Refusal
 Note = dict[str, Any]
 
 
-def encode_categorical(column: pd.Series[Any], encode: Callable[[pd.Series[Any]], tuple[pa.Array, Note]]) -> Any:
+def encode_categorical(column: pd.Series[Any], encode: Callable[[pd.Series[Any]], tuple[Any, Note]]) -> Any:
     """The values as an Arrow dictionary where they are text, else plain, and the note for ``decode_categorical``.
 
     Raises:
@@ -27,7 +27,8 @@ def encode_categorical(column: pd.Series[Any], encode: Callable[[pd.Series[Any]]
     if name is not None and type(name) is not str:
         raise Refusal(f"its categories are named {name!r}, which is not text; rename them")
     try:
-        categories, note = encode(pd.Series(dtype.categories, dtype=dtype.categories.dtype))
+        encoded, note = encode(pd.Series(dtype.categories, dtype=dtype.categories.dtype))
+        categories = _whole(encoded)
         values = _values(column.cat.codes.to_numpy(), categories)
     except Refusal as refusal:
         raise Refusal(f"its categories: {refusal}") from refusal
@@ -108,5 +109,10 @@ def _to_text(values: pa.Array) -> str:
 
 
 def _from_text(text: str) -> pa.Array:
-    whole = pa.ipc.open_stream(base64.b64decode(text)).read_all().column(0).combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return _whole(pa.ipc.open_stream(base64.b64decode(text)).read_all().column(0))
+
+
+def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """One array, as a dictionary has to be."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole  # of extension types in old releases

@@ -36,7 +36,7 @@ class Decoded:
     __slots__ = ("_note", "_source", "bytes")
 
     def __init__(self, table: pa.Table) -> None:
-        self._source: pa.Table | pd.DataFrame | None = table
+        self._source: Any = table
         self._note: dict[str, Any] = json.loads((table.schema.metadata or {}).get(DTYPES, b'{"columns": {}}'))
         noted = self._note["columns"]
         self._note["columns"] = notes = {name: noted[name] for name in table.column_names if name in noted}
@@ -49,14 +49,17 @@ class Decoded:
         if isinstance(source, pd.DataFrame):
             return _copy(source)
         if _shared_by_copies(source, self._note):
-            return _frame(source, self._note)
-        self._source = frame = _frame(source, self._note)
+            return _frame(source.columns, source.column_names, self._note)
+        self._source = frame = _frame(source.columns, source.column_names, self._note)
         return _copy(frame)
 
     def last_frame(self) -> pd.DataFrame:
         """The same for a caller who is the last to ask: without a copy where that can be saved."""
-        source, self._source = self._source, None
-        return _copy(source) if isinstance(source, pd.DataFrame) else _frame(source, self._note, last=True)
+        if isinstance(self._source, pd.DataFrame):
+            return _copy(self._source)
+        columns, names = self._source.columns, self._source.column_names
+        self._source = None  # or it would keep the memory of what is freed on the way
+        return _frame(columns, names, self._note, last=True)
 
 
 class PandasCodec(Codec[Decoded]):
@@ -132,31 +135,35 @@ def _note(frame: pd.DataFrame, note: Mapping[str, Any], table: str) -> str:
     return text
 
 
-def _frame(table: pa.Table, note: dict[str, Any], *, last: bool = False) -> pd.DataFrame:
+def _frame(
+    columns: list[pa.ChunkedArray], names: list[str], note: dict[str, Any], *, last: bool = False
+) -> pd.DataFrame:
     """A frame of its own memory. Numbers are copied by pyarrow, on all cores; the other columns one by one.
 
     Args:
-        table: what was read.
-        note: what the codec noted beside it.
-        last: nobody else has the table: each column of numbers is freed as soon as it is copied.
+        columns: what was read; the list is emptied.
+        names: theirs.
+        note: what the codec noted beside them.
+        last: nobody else has the columns: each column of numbers is freed as soon as it is copied.
     """
-    others = {}
-    for position, name in enumerate(table.column_names):
-        column, column_note = table.column(position), note["columns"].get(name)
-        if not is_plain(column, column_note):
-            others[position] = _series(decode(column, column_note))
-            table = table.set_column(position, name, _room(len(table)))
-    del column
-    table = table.replace_schema_metadata(None)  # pyarrow parses what stands there under its own key even so
+    others, notes = {}, note["columns"]
+    room = _room(len(columns[0]))
+    for position, name in enumerate(names):
+        if not is_plain(columns[position], notes.get(name)):
+            others[position] = _series(decode(columns[position], notes.get(name)))
+            columns[position] = room
+    # Put together once: a table made anew for each column would take the square of their number.
+    table = pa.Table.from_arrays(columns, names)
+    columns.clear()
     frame = table.to_pandas(ignore_metadata=True, self_destruct=last, use_threads=worth_threads(*table.shape))
     for position, values in others.items():
         frame.isetitem(position, values)
     return apply_note(frame, note)
 
 
-def _room(rows: int) -> pa.Array:
+def _room(rows: int) -> pa.ChunkedArray:
     """A column to be replaced, so that those around it stay in their places."""
-    return pa.array(np.zeros(rows, np.int8))
+    return pa.chunked_array([np.zeros(rows, np.int8)])
 
 
 def _series(values: Any) -> Any:

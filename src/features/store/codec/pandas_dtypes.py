@@ -23,14 +23,14 @@ from features.store.codec.pandas_zones import arrow_zone, zone_note, zone_of
 from features.store.codec.refusal import Refusal
 
 Note: TypeAlias = dict[str, Any]
-Encoded: TypeAlias = tuple[pa.Array, Note]
+Encoded: TypeAlias = tuple[pa.Array | pa.ChunkedArray, Note]
 
 _name: Callable[[np.dtype[Any]], str] = lru_cache(str)
 """NumPy spells a dtype out anew each time, which takes as long as converting a small column."""
 
 
 def encode(column: pd.Series[Any]) -> Encoded:
-    """The Arrow array of a column and the note that brings the column back.
+    """The Arrow array of a column, in the chunks that the column is in, and the note that brings the column back.
 
     Raises:
         Refusal: the column cannot come back exactly.
@@ -112,7 +112,7 @@ def _encode_string(column: pd.Series[Any]) -> Encoded:
     if dtype.storage == "python":
         check_texts(column.to_numpy(object))
     try:
-        values = _whole(pa.array(column.array, type=pa.large_string(), from_pandas=True)).cast(pa.large_string())
+        values = pa.array(column.array, type=pa.large_string(), from_pandas=True).cast(pa.large_string())
     except UnicodeEncodeError as error:
         raise Refusal("a text holds a lone surrogate, which is no character; replace it") from error
     values.validate(full=True)
@@ -156,18 +156,13 @@ def _masked(values: Any, missing: Any) -> Any:
 
 
 def _encode_arrow(column: pd.Series[Any]) -> Encoded:
-    values = _whole(column.array.__arrow_array__())
+    values = column.array.__arrow_array__()  # not as one array, which holds no more than 2 GiB of some types
     check_lasts(pa.field("column", values.type), values)
     return values, {"kind": "arrow"}
 
 
 def _decode_arrow(column: pa.ChunkedArray, _note: Note) -> Any:
     return pd.arrays.ArrowExtensionArray(column)
-
-
-def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """One array; chunks are no part of a frame's value."""
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 _ENCODERS: dict[Any, Callable[[pd.Series[Any]], Encoded]] = {

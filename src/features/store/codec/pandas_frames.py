@@ -43,7 +43,11 @@ def check_frame(frame: pd.DataFrame, table: str, usual: Any) -> None:
 
 
 def frame_note(frame: pd.DataFrame, usual: Any) -> dict[str, Any]:
-    """What ``apply_note`` needs; only what differs from a frame made of columns."""
+    """What ``apply_note`` needs; only what differs from a frame made of columns.
+
+    So names of the dtype that pandas gives by itself come back as the reading pandas gives them, with its options as
+    they are then: numbers saved with pandas 2 equal the same frame made with pandas 3.
+    """
     note: dict[str, Any] = {}
     if frame.attrs:
         note["attrs"] = frame.attrs
