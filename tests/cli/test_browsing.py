@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 
 from features.cli.opening import existing_store
 from features.errors import NotFoundError
+from features.store.catalog.sql import SqlCatalog
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.versions import Snapshot
 from tests.cli.running import Run
 
 
@@ -75,6 +78,23 @@ def test_show_of_a_group_lists_its_tables_and_artifacts(run: Run, store: Path) -
     assert rows["rejected"] == "2"
     assert rows["basic"] == "8"
     assert rows["as_of"] == "2026-01-01"
+
+
+@pytest.mark.parametrize("typed", [("show", "g"), ("build", "--sample", "3", "--group", "g")])
+def test_a_group_is_asked_for_its_tables_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
+) -> None:
+    asked: list[str] = []
+    snapshot = SqlCatalog.snapshot
+
+    def counted(catalog: SqlCatalog, *which: Any) -> Snapshot:
+        asked.append(which[0])
+        return snapshot(catalog, *which)
+
+    save("g", **{f"t{number}": pa.table({"x": [number]}) for number in range(10)})
+    monkeypatch.setattr(SqlCatalog, "snapshot", counted)
+    assert run(*typed).code == 0
+    assert asked == ["g"]
 
 
 def test_show_of_an_older_version_shows_that_one(run: Run, store: Path) -> None:

@@ -211,6 +211,16 @@ def test_info_tells_of_one_table(store: SimpleFeatureStore) -> None:
     assert info.size == Path(paths["t"]).stat().st_size
 
 
+def test_info_tells_of_all_tables_of_a_version(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"u": table(1.0), "t": table(1.0, 2.0)})
+    store.save_features("g", {"t": table(3.0)})
+    store.delete_feature("u", "g")
+    first = store.get_group_info("g", version=1)
+    assert list(first) == ["t", "u"]
+    assert first == {name: store.get_feature_info(name, "g", version=1) for name in first}
+    assert store.get_group_info("g") == {"t": store.get_feature_info("t", "g")}
+
+
 def test_stats_count_the_whole_store(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0), "u": table(1.0)})
     store.save_features("g", {"t": table(2.0)})
@@ -259,6 +269,8 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
         (lambda: store.versions("nothing"), "group"),
         (lambda: store.list_features("nothing"), "group"),
         (lambda: store.get_feature_info("text", "movies"), "table"),
+        (lambda: store.get_group_info("movie"), "group"),
+        (lambda: store.get_group_info("movies", version=2), "version"),
         (lambda: store.delete_feature("text", "movies"), "table"),
         (lambda: store.delete_feature("text", "nothing"), "group"),
         (lambda: store.rollback("movies", 3), "version"),

@@ -271,9 +271,10 @@ def _latest(store: SimpleFeatureStore[Any], group: str) -> tuple[int, tuple[str,
 
 
 def _sizes(store: SimpleFeatureStore[Any], group: str, version: int, names: list[str]) -> dict[str, dict[str, int]]:
-    files = {name: store.get_feature_info(name, group, version=version) for name in names}
+    files = store.get_group_info(group, version=version)
     return {
-        name: {"rows": file.rows, "columns": len(file.schema.names), "bytes": file.size} for name, file in files.items()
+        name: {"rows": files[name].rows, "columns": len(files[name].schema.names), "bytes": files[name].size}
+        for name in names
     }
 
 

@@ -33,6 +33,7 @@ from features.store.versions import (
     Committed,
     GcReport,
     GroupVersion,
+    Snapshot,
     TableFile,
 )
 from features.store.waiting import STANDARD, Waiting
@@ -307,9 +308,16 @@ class SimpleFeatureStore(Generic[FrameT]):
             NotFoundError: there is no such group.
         """
         self._require_usable()
-        if group is None:
-            return names_in(self._catalog.latest())
-        return sorted(self._catalog.snapshot(check_name(group, "group")).tables)
+        return names_in(self._catalog.latest()) if group is None else list(self.get_group_info(group))
+
+    def get_group_info(self, group: str, *, version: int | None = None) -> dict[str, TableFile]:
+        """What ``get_feature_info`` tells, of all tables of one version of a group, sorted by name: asked for at once.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+        self._require_usable()
+        return arguments.pick(self._snapshot(group, version), None)
 
     def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
         """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
@@ -322,8 +330,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         name = check_name(name, "table")
-        group = home(self._catalog, name) if group is None else check_name(group, "group")
-        return arguments.pick(self._catalog.snapshot(group, arguments.whole_number("version", version)), [name])[name]
+        group = home(self._catalog, name) if group is None else group
+        return arguments.pick(self._snapshot(group, version), [name])[name]
 
     def get_store_stats(self) -> dict[str, Any]:
         """Counts and sizes of the whole store: groups, versions, tables, files, bytes, backend, path, cache."""
@@ -457,7 +465,10 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     def _existing(self, group: str) -> str:
         """The group's checked name; a change to a group that is not there must not create it."""
-        return self._catalog.snapshot(check_name(group, "group")).group
+        return self._snapshot(group, None).group
+
+    def _snapshot(self, group: str, version: int | None) -> Snapshot:
+        return self._catalog.snapshot(check_name(group, "group"), arguments.whole_number("version", version))
 
     def _paths(self, committed: Committed) -> dict[str, str]:
         return {name: str(self._storage.path(file)) for name, file in committed.files.items()}
