@@ -15,9 +15,9 @@ import numpy as np
 
 from features.errors import ConfigError, NotFoundError, UnsupportedDataError
 from features.frames import Backend, Frame, backend_of, is_stream
+from features.names import check_name
 from features.store.codec.base import Codec, Storable
 from features.store.drivers import codec_for
-from features.store.names import check_name
 from features.store.versions import Change, Snapshot, TableFile
 
 Columns: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]] | None

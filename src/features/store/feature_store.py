@@ -14,6 +14,7 @@ from typing import Any, Generic, Self
 
 from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
+from features.names import check_name
 from features.store import arguments
 from features.store.arguments import Columns
 from features.store.cache import FeatureCache
@@ -21,7 +22,6 @@ from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, files_folder, open_catalog, open_storage
 from features.store.loading import Read, home, load, names_in
-from features.store.names import check_name
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
 from features.store.storage.folders import claim_folder, clear_away, make_folder, missing_folders
