@@ -17,6 +17,7 @@ from features.cli.opening import existing_store
 from features.errors import NotFoundError
 from features.store.catalog.sql import SqlCatalog
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.names import CATALOG
 from features.store.versions import Snapshot
 from tests.cli.running import Run
 
@@ -224,6 +225,17 @@ def test_where_there_is_no_store_none_is_made(run: Run, arguments: tuple[str, ..
     assert outcome.code == 1
     assert "there is no store in nowhere; build one with: features build" in outcome.err
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("typed", [("ls",), ("check",), ("build", "--sample", "3")])
+def test_a_store_that_lost_its_catalog_is_told_as_one(run: Run, store: Path, typed: tuple[str, ...]) -> None:
+    (store / CATALOG).unlink()
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    outcome = run(*typed)
+    assert outcome.code == 1
+    catalog = store.absolute() / CATALOG
+    assert f"there are files of a store, but no catalog of theirs at {catalog}; restore it" in outcome.err
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
 def test_a_store_with_its_catalog_elsewhere_is_opened_with_that(run: Run) -> None:
