@@ -103,6 +103,7 @@ def test_an_unexpected_end_is_not_held_up(run: Run, monkeypatch: pytest.MonkeyPa
         ("run check(deep=True)", "run features check --deep"),
         ("choose another base_path", "choose another --store"),
         ("make one with save_features()", "make one with features build"),
+        ("with version=… (versions() lists them)", "with --version N (features log lists them)"),
         ("try again, or raise busy_timeout_seconds", "try again"),
         (
             "name the catalog_url that the store was made with",

@@ -221,6 +221,23 @@ def test_info_tells_of_all_tables_of_a_version(store: SimpleFeatureStore) -> Non
     assert store.get_group_info("g") == {"t": store.get_feature_info("t", "g")}
 
 
+def test_that_no_table_is_left_is_told_with_where_to_look(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    store.delete_feature("t", "g")
+    for ask, where in [
+        (lambda: store.get_features(["t"], "g"), "group 'g', version 2"),
+        (lambda: store.get_features(["t"]), "any group"),
+        (lambda: store.delete_feature("t", "g"), "group 'g'"),
+    ]:
+        with pytest.raises(NotFoundError) as told:
+            ask()
+        assert told.value.message == (
+            f"no table 't' in {where}; there is none at all: make one with save_features(), "
+            "or load an older version's with version=… (versions() lists them)"
+        )
+    assert store.get_features(["t"], "g", version=1) == {"t": table(1.0)}
+
+
 def test_stats_count_the_whole_store(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0), "u": table(1.0)})
     store.save_features("g", {"t": table(2.0)})
