@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import features
 from features.__main__ import main
-from features.cli.failures import as_typed
+from features.cli.failures import CUT_OFF, FOUND_WRONG, INTERRUPTED, WRONG_USE, as_typed
 from tests.cli.running import Run
 
 
@@ -141,6 +142,13 @@ def test_no_command_shows_the_help_and_is_wrong_use(run: Run) -> None:
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Exit codes" in outcome.err
+
+
+def test_every_exit_code_is_listed(run: Run) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for text in (run("--help").out, readme):
+        listed = text.partition("Exit codes: ")[2].partition(".")[0]
+        assert re.findall(r"\d+", listed) == ["0", *map(str, (FOUND_WRONG, WRONG_USE, INTERRUPTED, CUT_OFF))]
 
 
 def test_an_unknown_command_or_option_is_wrong_use(run: Run) -> None:
