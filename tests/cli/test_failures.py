@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -142,6 +143,24 @@ def test_no_command_shows_the_help_and_is_wrong_use(run: Run) -> None:
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Exit codes" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [
+        (("ls",), 2, "--store is 'store', but the working folder cannot be found"),
+        (("sample", "3", "--out", "x.csv"), 1, "could not write x.csv: "),
+    ],
+)
+def test_a_working_folder_that_is_gone_is_told(
+    run: Run, tmp_path: Path, typed: tuple[str, ...], code: int, told: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        outcome = run(*typed)
+    assert (outcome.code, outcome.err[: len(f"error: {told}")]) == (code, f"error: {told}")
 
 
 def test_every_exit_code_is_listed(run: Run) -> None:

@@ -89,6 +89,27 @@ def test_places_stay_where_they_were_when_the_folder_of_the_process_changes(path
             assert FeatureStoreConfig(kind(below)).folder != config.folder
 
 
+@pytest.mark.parametrize("settings", [{"base_path": Path("near")}, {"catalog_url": "sqlite:///near"}])
+def test_a_working_folder_that_is_gone_is_told(tmp_path: Path, settings: dict[str, str | Path]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    (field,) = settings
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        with pytest.raises(ConfigError, match=rf"^{field} is '[^']*near', but the working folder .*an absolute path"):
+            FeatureStoreConfig(**({"base_path": tmp_path} | settings))
+        assert FeatureStoreConfig(tmp_path / "far").folder == tmp_path / "far"
+
+
+def test_a_deadline_of_the_callers_is_not_taken_for_a_wrong_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> str:
+        raise TimeoutError("the caller's deadline")  # as a signal handler may, at any moment
+
+    monkeypatch.setattr(os, "getcwd", interrupted)
+    with pytest.raises(TimeoutError, match="the caller's deadline"):
+        FeatureStoreConfig("store")
+
+
 def test_a_catalog_url_that_is_absolute_is_kept_as_it_was_written() -> None:
     config = FeatureStoreConfig("store", catalog_url="sqlite:////data/a b%20c")
     assert config.catalog_url == "sqlite:////data/a b%20c"

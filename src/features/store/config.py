@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote
 
-from features.errors import ConfigError
+from features.errors import ConfigError, is_the_callers
 from features.frames import Backend, check_backend, default_backend
 from features.store.codec.base import Compression
 
@@ -170,12 +170,21 @@ class FeatureStoreConfig(Generic[FrameT]):
 
 def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any], bool], may_be: str) -> None:
     value = getattr(config, field)
+    shown = repr(str(value) if isinstance(value, Path) else value)
     try:
         fine = holds(value)
     except TypeError:  # an unhashable value is not one of the allowed ones
         fine = False
+    except OSError as error:
+        if is_the_callers(error):
+            raise
+        raise ConfigError(
+            f"{field} is {shown}, but the working folder cannot be found ({error.strerror}); name an absolute path",
+            field=field,
+            value=value,
+        ) from error
     if not fine:
-        raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
+        raise ConfigError(f"{field} is {shown}; it must be {may_be}", field=field, value=value)
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
@@ -183,7 +192,11 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 
 
 def _is_path(value: Any) -> bool:
-    """Text that the system takes for a path, and whose ``~`` it knows."""
+    """Text that the system takes for a path, and whose ``~`` it knows.
+
+    Raises:
+        OSError: it is relative, and the folder that this process works in is gone.
+    """
     path = os.fspath(value)
     if not isinstance(path, str) or not path or "\0" in path:
         return False
@@ -191,7 +204,7 @@ def _is_path(value: Any) -> bool:
         path = _absolute(path)
         os.fsencode(path)
         path.encode()  # as Arrow and SQLite have it, to whom other bytes cannot be told
-    except (UnicodeEncodeError, RuntimeError, OSError):
+    except (UnicodeEncodeError, RuntimeError):
         return False
     return True
 
