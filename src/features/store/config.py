@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import sys
@@ -11,6 +12,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote
+
+import numpy as np
 
 from features.errors import ConfigError, is_the_callers
 from features.frames import Backend, check_backend, default_backend
@@ -137,6 +140,14 @@ class FeatureStoreConfig(Generic[FrameT]):
             get_args(Compression).__contains__,
             f"one of {', '.join(get_args(Compression))}",
         )
+        for field in (
+            "cache_enabled",
+            "cache_max_size",
+            "cache_max_bytes",
+            "cache_ttl_seconds",
+            "busy_timeout_seconds",
+        ):
+            object.__setattr__(self, field, _plain(getattr(self, field)))
         _require(self, "cache_enabled", lambda value: isinstance(value, bool), "True or False")
         _require(self, "cache_max_size", _is_count, "a whole number from 1; to have no cache, cache_enabled=False")
         _require(self, "cache_max_bytes", _is_count, "a whole number of bytes from 1")
@@ -215,6 +226,18 @@ def _is_sqlite(value: Any) -> bool:
         return value is None
     path = unquote(value.removeprefix(_SQLITE))
     return value.startswith(_SQLITE) and "?" not in value and path != ":memory:" and _is_path(path)
+
+
+def _plain(value: Any) -> Any:
+    """A number or flag, also numpy's, as Python's own; what is neither stays as it is."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
 
 
 def _is_count(value: Any) -> bool:
