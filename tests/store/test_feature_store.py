@@ -1314,6 +1314,16 @@ def test_lists_in_artifacts_are_no_deeper_than_dicts(store: SimpleFeatureStore, 
     assert store.list_feature_groups() == []
 
 
+@pytest.mark.parametrize("year", ["-400000", "-0001", "10000", "400000"])
+def test_a_timestamp_of_years_that_a_datetime_has_not_is_refused(store: SimpleFeatureStore, year: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    moment = pandas.Timestamp(np.datetime64(f"{year}-01-01", "s")).tz_localize("UTC")
+    store.save_features("g", {"t": table(1.0)})
+    for ask in (lambda: store.get_features(["t"], "g", as_of=moment), lambda: store.gc(older_than=moment)):
+        with pytest.raises(ConfigError, match="pass a datetime of the years 1 to 9999"):
+            ask()
+
+
 def test_no_time_is_no_moment(store: SimpleFeatureStore) -> None:
     pandas = pytest.importorskip("pandas")
     store.save_features("g", {"t": table(1.0)})
