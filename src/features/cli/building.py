@@ -140,7 +140,7 @@ class _Source:
             path = path.expanduser()
         if not path.is_file() or path.suffix.lower() not in {".json", ".jsonl", ".ndjson", ".csv"}:
             progress.begin("reading movies")  # Parquet is read from its end, and compressed files do not say how long
-            return read_movies(path, format=form, rename=self.rename)
+            return read_movies(str(self.movies), format=form, rename=self.rename)  # as typed: a Path changes URLs
         progress.begin("reading movies", total=path.stat().st_size)
         with counted_file(path, progress.advance) as file:
             return read_movies(file, format=form, rename=self.rename)
