@@ -146,6 +146,8 @@ class SimpleFeatureStore(Generic[FrameT]):
                 ``RecordBatchReader``, dataset or scanner, or anything else with ``__arrow_c_stream__``. A stream is
                 written as it comes, in the memory of a few batches; what it raises is raised here, and nothing saved.
                 A reader is used up by a save, also by one that fails; one read elsewhere before has no rows left.
+                The file of a stream, which may have to be copied, stays open until the save ends: one save takes
+                no more streams than about half the files that the process may have open (``ulimit -n``).
             expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
             message: kept with the version.
             artifacts: JSON values kept with the version, 200 deep at most; None carries the last version's over.
