@@ -29,6 +29,7 @@ on_polars.save_features("copy", {"basic": lazy.filter(pl.col("adult"))})
 assert_type(on_polars.versions("movies"), list[GroupVersion])
 assert_type(on_polars.latest_versions(), list[GroupVersion])
 assert_type(on_polars.get_feature_info("basic"), TableFile)
+assert_type(on_polars.get_group_info("movies"), dict[str, TableFile])
 if on_polars.cache:
     assert_type(on_polars.cache.get_stats(), CacheStats)
 

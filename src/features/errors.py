@@ -83,8 +83,11 @@ class NotFoundError(FeatureStoreError, KeyError):
         elif names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             message += f"; available: {', '.join(map(repr, names[:5]))}{more}"
-        elif kind in ("group", "table"):
+        elif kind == "group":
             message += "; there is none yet, so make one with save_features()"
+        elif kind == "table":
+            message += "; there is none at all: make one with save_features(), "
+            message += "or load an older version's with version=… (versions() lists them)"
         return cls(message, kind=kind, name=name, nearest=nearest)
 
 

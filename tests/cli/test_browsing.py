@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 
 from features.cli.opening import existing_store
 from features.errors import NotFoundError
+from features.store.catalog.sql import SqlCatalog
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
+from features.store.names import CATALOG
+from features.store.versions import Snapshot
 from tests.cli.running import Run
 
 
@@ -75,6 +79,23 @@ def test_show_of_a_group_lists_its_tables_and_artifacts(run: Run, store: Path) -
     assert rows["rejected"] == "2"
     assert rows["basic"] == "8"
     assert rows["as_of"] == "2026-01-01"
+
+
+@pytest.mark.parametrize("typed", [("show", "g"), ("build", "--sample", "3", "--group", "g")])
+def test_a_group_is_asked_for_its_tables_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
+) -> None:
+    asked: list[str] = []
+    snapshot = SqlCatalog.snapshot
+
+    def counted(catalog: SqlCatalog, *which: Any) -> Snapshot:
+        asked.append(which[0])
+        return snapshot(catalog, *which)
+
+    save("g", **{f"t{number}": pa.table({"x": [number]}) for number in range(10)})
+    monkeypatch.setattr(SqlCatalog, "snapshot", counted)
+    assert run(*typed).code == 0
+    assert asked == ["g"]
 
 
 def test_show_of_an_older_version_shows_that_one(run: Run, store: Path) -> None:
@@ -204,6 +225,17 @@ def test_where_there_is_no_store_none_is_made(run: Run, arguments: tuple[str, ..
     assert outcome.code == 1
     assert "there is no store in nowhere; build one with: features build" in outcome.err
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("typed", [("ls",), ("check",), ("build", "--sample", "3")])
+def test_a_store_that_lost_its_catalog_is_told_as_one(run: Run, store: Path, typed: tuple[str, ...]) -> None:
+    (store / CATALOG).unlink()
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    outcome = run(*typed)
+    assert outcome.code == 1
+    catalog = store.absolute() / CATALOG
+    assert f"there are files of a store, but no catalog of theirs at {catalog}; restore it" in outcome.err
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
 def test_a_store_with_its_catalog_elsewhere_is_opened_with_that(run: Run) -> None:

@@ -345,6 +345,7 @@ def test_a_file_of_an_unknown_user_is_not_there(run: Run) -> None:
 
 def test_a_missing_file_and_a_folder_are_named(run: Run, tmp_path: Path) -> None:
     assert "there is no file nosuch.csv" in run("build", "nosuch.csv").err
+    assert "https://a.org/m.csv is a URL; download it, and name the file" in run("build", "https://a.org/m.csv").err
     assert "is a directory" in run("build", tmp_path).err
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 import features
 from features.__main__ import main
-from features.cli.failures import as_typed
+from features.cli.failures import CUT_OFF, FOUND_WRONG, INTERRUPTED, WRONG_USE, as_typed
 from tests.cli.running import Run
 
 
@@ -103,6 +105,7 @@ def test_an_unexpected_end_is_not_held_up(run: Run, monkeypatch: pytest.MonkeyPa
         ("run check(deep=True)", "run features check --deep"),
         ("choose another base_path", "choose another --store"),
         ("make one with save_features()", "make one with features build"),
+        ("with version=… (versions() lists them)", "with --version N (features log lists them)"),
         ("try again, or raise busy_timeout_seconds", "try again"),
         (
             "name the catalog_url that the store was made with",
@@ -140,6 +143,31 @@ def test_no_command_shows_the_help_and_is_wrong_use(run: Run) -> None:
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Exit codes" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [
+        (("ls",), 2, "--store is 'store', but the working folder cannot be found"),
+        (("sample", "3", "--out", "x.csv"), 1, "could not write x.csv: "),
+    ],
+)
+def test_a_working_folder_that_is_gone_is_told(
+    run: Run, tmp_path: Path, typed: tuple[str, ...], code: int, told: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        outcome = run(*typed)
+    assert (outcome.code, outcome.err[: len(f"error: {told}")]) == (code, f"error: {told}")
+
+
+def test_every_exit_code_is_listed(run: Run) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for text in (run("--help").out, readme):
+        listed = text.partition("Exit codes: ")[2].partition(".")[0]
+        assert re.findall(r"\d+", listed) == ["0", *map(str, (FOUND_WRONG, WRONG_USE, INTERRUPTED, CUT_OFF))]
 
 
 def test_an_unknown_command_or_option_is_wrong_use(run: Run) -> None:

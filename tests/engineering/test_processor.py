@@ -6,6 +6,7 @@ import datetime as dt
 import doctest
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -188,6 +189,10 @@ def test_a_wrong_feature_is_refused_by_name_before_anything_is_computed(engine, 
         ([custom(None, name="")], "name"),
         ([custom(None, dtype=pa.date32())], "declared date32"),
         ([custom(None, dtype="int64")], "declared .int64.; give a type of pyarrow"),
+        ([custom(None, family="a/b")], "family 'a/b'; a family is the name of a table: it holds '/'"),
+        ([custom(None, family=5)], "family 5; a family is the name of a table: names are text"),
+        ([custom(None, nullable="no")], "nullable='no'; it is True or False"),
+        ([replace(custom(None), description=None)], "description None; say in a text"),
         (["rating"], "not a Feature"),
     ],
 )

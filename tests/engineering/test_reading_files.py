@@ -496,6 +496,10 @@ def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path):
         read_movies(tmp_path / "nothing.csv")
     with pytest.raises(InvalidMoviesError, match="is a directory"):
         read_movies(tmp_path)
+    with pytest.raises(SourceNotFoundError, match=r"^http://a\.org/m\.csv is a URL; download it, and name the file$"):
+        read_movies("http://a.org/m.csv")
+    with pytest.raises(SourceNotFoundError, match=r"^the path is empty; name a file$"):
+        read_movies("")
     for source in (None, [ONE]):
         with pytest.raises(InvalidMoviesError, match=f"source is {type(source).__name__}; give a path or an open"):
             read_movies(source)

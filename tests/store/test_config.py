@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ WRONG = {
     "cache_enabled": [None, "yes", 1],
     "cache_max_size": [0, -1, 1.5, True, None],
     "cache_max_bytes": [0, "1GB"],
-    "cache_ttl_seconds": [0, -1, float("nan"), float("inf"), 10**400, "1h", True],
+    "cache_ttl_seconds": [0, -1, float("nan"), float("inf"), 10**400, "1h", True, np.timedelta64(5, "s")],
     "verify_reads": ["sometimes", None, []],
     "busy_timeout_seconds": [0, -1, None, "30", 1e10, float("inf")],
 }
@@ -54,6 +55,36 @@ def test_a_wrong_value_names_its_field(field: str, value: object) -> None:
     assert caught.value.field == field
     assert caught.value.value is value
     assert field in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("cache_enabled", np.bool_(False), False),
+        ("cache_max_size", np.int64(5), 5),
+        ("cache_max_bytes", np.uint8(200), 200),
+        ("cache_ttl_seconds", np.float32(0.5), 0.5),
+        ("busy_timeout_seconds", np.float64(1.5), 1.5),
+        ("busy_timeout_seconds", np.int32(2), 2),
+    ],
+)
+def test_numbers_and_flags_of_numpys_are_kept_as_pythons_own(field: str, value: object, kept: object) -> None:
+    stored = getattr(FeatureStoreConfig("store", **{field: value}), field)
+    assert (stored, type(stored)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cache_enabled", np.int64(1)),
+        *(("cache_max_size", value) for value in (np.int64(0), np.True_, np.float64(5), np.timedelta64(5, "s"))),
+        ("cache_ttl_seconds", np.float32("nan")),
+        ("busy_timeout_seconds", np.True_),
+    ],
+)
+def test_numpys_are_held_to_the_same(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{field} is "):
+        FeatureStoreConfig("store", **{field: value})
 
 
 def test_the_base_path_alone_is_enough() -> None:
@@ -87,6 +118,27 @@ def test_places_stay_where_they_were_when_the_folder_of_the_process_changes(path
                 assert twin == config
                 assert catalog_path(twin) == here / below
             assert FeatureStoreConfig(kind(below)).folder != config.folder
+
+
+@pytest.mark.parametrize("settings", [{"base_path": Path("near")}, {"catalog_url": "sqlite:///near"}])
+def test_a_working_folder_that_is_gone_is_told(tmp_path: Path, settings: dict[str, str | Path]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    (field,) = settings
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        with pytest.raises(ConfigError, match=rf"^{field} is '[^']*near', but the working folder .*an absolute path"):
+            FeatureStoreConfig(**({"base_path": tmp_path} | settings))
+        assert FeatureStoreConfig(tmp_path / "far").folder == tmp_path / "far"
+
+
+def test_a_deadline_of_the_callers_is_not_taken_for_a_wrong_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> str:
+        raise TimeoutError("the caller's deadline")  # as a signal handler may, at any moment
+
+    monkeypatch.setattr(os, "getcwd", interrupted)
+    with pytest.raises(TimeoutError, match="the caller's deadline"):
+        FeatureStoreConfig("store")
 
 
 def test_a_catalog_url_that_is_absolute_is_kept_as_it_was_written() -> None:

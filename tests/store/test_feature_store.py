@@ -211,6 +211,33 @@ def test_info_tells_of_one_table(store: SimpleFeatureStore) -> None:
     assert info.size == Path(paths["t"]).stat().st_size
 
 
+def test_info_tells_of_all_tables_of_a_version(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"u": table(1.0), "t": table(1.0, 2.0)})
+    store.save_features("g", {"t": table(3.0)})
+    store.delete_feature("u", "g")
+    first = store.get_group_info("g", version=1)
+    assert list(first) == ["t", "u"]
+    assert first == {name: store.get_feature_info(name, "g", version=1) for name in first}
+    assert store.get_group_info("g") == {"t": store.get_feature_info("t", "g")}
+
+
+def test_that_no_table_is_left_is_told_with_where_to_look(store: SimpleFeatureStore) -> None:
+    store.save_features("g", {"t": table(1.0)})
+    store.delete_feature("t", "g")
+    for ask, where in [
+        (lambda: store.get_features(["t"], "g"), "group 'g', version 2"),
+        (lambda: store.get_features(["t"]), "any group"),
+        (lambda: store.delete_feature("t", "g"), "group 'g'"),
+    ]:
+        with pytest.raises(NotFoundError) as told:
+            ask()
+        assert told.value.message == (
+            f"no table 't' in {where}; there is none at all: make one with save_features(), "
+            "or load an older version's with version=… (versions() lists them)"
+        )
+    assert store.get_features(["t"], "g", version=1) == {"t": table(1.0)}
+
+
 def test_stats_count_the_whole_store(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0), "u": table(1.0)})
     store.save_features("g", {"t": table(2.0)})
@@ -259,6 +286,8 @@ def test_wrong_questions_are_answered_by_name(store: SimpleFeatureStore) -> None
         (lambda: store.versions("nothing"), "group"),
         (lambda: store.list_features("nothing"), "group"),
         (lambda: store.get_feature_info("text", "movies"), "table"),
+        (lambda: store.get_group_info("movie"), "group"),
+        (lambda: store.get_group_info("movies", version=2), "version"),
         (lambda: store.delete_feature("text", "movies"), "table"),
         (lambda: store.delete_feature("text", "nothing"), "group"),
         (lambda: store.rollback("movies", 3), "version"),
@@ -1283,6 +1312,16 @@ def test_lists_in_artifacts_are_no_deeper_than_dicts(store: SimpleFeatureStore, 
     with pytest.raises(UnsupportedDataError, match="artifacts must be"):
         store.save_features("g", {"t": table(1.0)}, artifacts={"deep": deep})
     assert store.list_feature_groups() == []
+
+
+@pytest.mark.parametrize("year", ["-400000", "-0001", "10000", "400000"])
+def test_a_timestamp_of_years_that_a_datetime_has_not_is_refused(store: SimpleFeatureStore, year: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    moment = pandas.Timestamp(np.datetime64(f"{year}-01-01", "s")).tz_localize("UTC")
+    store.save_features("g", {"t": table(1.0)})
+    for ask in (lambda: store.get_features(["t"], "g", as_of=moment), lambda: store.gc(older_than=moment)):
+        with pytest.raises(ConfigError, match="pass a datetime of the years 1 to 9999"):
+            ask()
 
 
 def test_no_time_is_no_moment(store: SimpleFeatureStore) -> None:

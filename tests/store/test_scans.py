@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,28 @@ def test_a_scan_is_read_to_the_end_whatever_becomes_of_its_version(store: Simple
     assert read(scan) == TABLE
     store.close()
     assert read(scan) == TABLE
+
+
+def test_scans_beyond_what_may_be_open_are_refused(tmp_path: Path, backend: str) -> None:
+    program = f"""
+        import resource
+        import pyarrow as pa
+        from features import FeatureStoreConfig, SimpleFeatureStore
+        from features.errors import StorageError
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        with SimpleFeatureStore(FeatureStoreConfig({str(tmp_path)!r}, backend={backend!r})) as store:
+            store.save_features("g", {{"t": pa.table({{"a": [1]}})}})
+            scans = []
+            try:
+                while len(scans) < 64:
+                    scans.append(store.scan_features(None, "g"))
+            except StorageError as error:
+                assert "Too many open files" in error.message, error
+            assert 20 < len(scans) < 64, len(scans)
+            del scans
+            assert list(store.scan_features(None, "g")) == ["t"]
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=120)
 
 
 def test_a_scan_of_changed_bytes_is_refused_before_it_is_given_out(store: SimpleFeatureStore) -> None:

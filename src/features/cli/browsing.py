@@ -139,14 +139,15 @@ def _version_record(version: GroupVersion) -> dict[str, Any]:
 
 
 def _group_document(store: SimpleFeatureStore[Any], group: str, version: int | None) -> dict[str, Any]:
-    artifacts = store.get_artifacts(group, version=version)  # knows whether there is such a version
     versions = store.versions(group)
-    shown = versions[-1] if version is None else next(one for one in versions if one.version == version)
-    files = [store.get_feature_info(name, group, version=shown.version) for name in shown.tables]
+    number = versions[-1].version if version is None else version
+    files = store.get_group_info(group, version=number)  # knows whether there is such a version
+    artifacts = store.get_artifacts(group, version=number)
+    shown = next(one for one in versions if one.version == number)
     return {
         "group": group,
         **_version_record(shown),
-        "tables": [_file_record(file) for file in files],
+        "tables": [_file_record(file) for file in files.values()],
         "artifacts": artifacts,
     }
 

@@ -140,7 +140,7 @@ class _Source:
             path = path.expanduser()
         if not path.is_file() or path.suffix.lower() not in {".json", ".jsonl", ".ndjson", ".csv"}:
             progress.begin("reading movies")  # Parquet is read from its end, and compressed files do not say how long
-            return read_movies(path, format=form, rename=self.rename)
+            return read_movies(str(self.movies), format=form, rename=self.rename)  # as typed: a Path changes URLs
         progress.begin("reading movies", total=path.stat().st_size)
         with counted_file(path, progress.advance) as file:
             return read_movies(file, format=form, rename=self.rename)
@@ -271,9 +271,10 @@ def _latest(store: SimpleFeatureStore[Any], group: str) -> tuple[int, tuple[str,
 
 
 def _sizes(store: SimpleFeatureStore[Any], group: str, version: int, names: list[str]) -> dict[str, dict[str, int]]:
-    files = {name: store.get_feature_info(name, group, version=version) for name in names}
+    files = store.get_group_info(group, version=version)
     return {
-        name: {"rows": file.rows, "columns": len(file.schema.names), "bytes": file.size} for name, file in files.items()
+        name: {"rows": files[name].rows, "columns": len(files[name].schema.names), "bytes": files[name].size}
+        for name in names
     }
 
 

@@ -41,6 +41,7 @@ _AS_TYPED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(r"\bcheck\(deep=True\)"), "features check --deep"),
     (re.compile(r"\bgc\(keep_last=…\)"), "features gc --keep-last N"),
     (re.compile(r"\bsave_features\(\)"), "features build"),
+    (re.compile(r"\bwith version=… \(versions\(\) lists"), "with --version N (features log lists"),
     (re.compile(r", or raise busy_timeout_seconds"), ""),
     (re.compile(r"\bname the (catalog_url that the store was made with)"), r"open it in Python with the \1"),
     (re.compile(r"(^|; |\bas |\banother |\bchoose a )base_path\b"), r"\1--store"),

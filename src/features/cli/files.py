@@ -38,9 +38,9 @@ def whole_file(out: Path, *, force: bool) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: the system refused, or ``out`` came to be there and ``force`` is not set.
     """
-    target = Path(os.path.realpath(out))  # what a link names is written, and the link stays; resolve() fails on circles
-    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # not longer for a longer name, which may be the longest
     try:
+        target = Path(os.path.realpath(out))  # what a link names is written, and it stays; resolve() fails on circles
+        beside = target.with_name(f".{secrets.token_hex(8)}.part")  # no longer for a longer name, maybe the longest
         file = beside.open("xb")
     except OSError as error:
         raise _unwritten(out, error, "check its folder") from None

@@ -24,17 +24,26 @@ def existing_store(folder: Path) -> SimpleFeatureStore[Any]:
     """The store in ``folder``, whose tables come as Arrow's: neither pandas nor polars is needed to look at it.
 
     Raises:
-        NotFoundError: there is none, or its catalog is gone; nothing was created.
+        NotFoundError: there is none, or its catalog elsewhere is gone; nothing was created.
+        UnsafeEnvironmentError: of a store there are only the files.
         StorageError: ``folder`` is a file.
     """
     refuse_file(folder)
     config = config_of(folder, backend="pyarrow")
-    if not (config.catalog_file or config.folder / CATALOG).is_file():
+    if not (config.catalog_file or config.folder / CATALOG).is_file() and not _has_files(config):
         message = f"there is no store in {folder}; build one with: {command('build', 'MOVIES', store=folder)}"
         raise NotFoundError(message, kind="store", name=str(folder), nearest=())
     from features.store.feature_store import SimpleFeatureStore
 
     return SimpleFeatureStore(config)
+
+
+def _has_files(config: FeatureStoreConfig[Any]) -> bool:
+    """Whether tables are left: the store that lost its catalog is told by itself, as it is in Python."""
+    from features.store.drivers import files_folder
+    from features.store.storage.local import LocalStorage
+
+    return any(True for _ in LocalStorage(files_folder(config)).files())
 
 
 def config_of(folder: Path, **settings: Any) -> FeatureStoreConfig[Any]:

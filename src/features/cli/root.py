@@ -49,7 +49,8 @@ def features(
     Every command takes --help, which shows an example, and --json, which prints JSON; errors are then JSON on stderr.
     The store is the folder given with --store, else what FEATURES_STORE names, else ./store; stress heeds --store only.
 
-    Exit codes: 0 done; 1 something is wrong or not there (a file, the store, its data); 2 wrong use; 130 interrupted.
+    Exit codes: 0 done; 1 something is wrong or not there (a file, the store, its data); 2 wrong use; 130 interrupted;
+    141 its output was closed.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)

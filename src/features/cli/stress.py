@@ -104,7 +104,7 @@ def _is_own(group: str, store: SimpleFeatureStore[Any]) -> bool:
 
     made = table_of("").schema.names
     return _GROUP.fullmatch(group) is not None and all(
-        store.get_feature_info(name, group).schema.names == made for name in store.list_features(group)
+        file.schema.names == made for file in store.get_group_info(group).values()
     )
 
 

@@ -16,7 +16,8 @@ from features.engineering.feature import TYPE_NAMES, Feature
 from features.engineering.fitting import FittedState, fit
 from features.engineering.movies import Movies
 from features.engineering.sample import sample_movies
-from features.errors import InvalidFeatureError
+from features.errors import InvalidFeatureError, InvalidNameError
+from features.names import check_name
 
 _PROBES = 12
 _CUTS = (0, 5, _PROBES + 1)
@@ -54,12 +55,19 @@ def _check_alone(feature: Any) -> None:
         raise InvalidFeatureError(message, feature=str(feature))
     if not isinstance(feature.name, str) or not feature.name or feature.name == "movie_id":
         raise _wrong(feature, "needs another name: text that is not empty and not that of the key, movie_id")
-    if not isinstance(feature.family, str) or not feature.family:
-        raise _wrong(feature, f"is of family {feature.family!r}; a family is the name of a table")
+    try:
+        check_name(feature.family, "table")
+    except InvalidNameError as error:
+        told = f"is of family {feature.family!r}; a family is the name of a table: {error.reason}"
+        raise _wrong(feature, told) from None
     if not isinstance(feature.dtype, pa.DataType):  # "int64" is equal to pa.int64(), and is none
         raise _wrong(feature, f"is declared {feature.dtype!r}; give a type of pyarrow's, such as pa.int64()")
     if feature.dtype not in TYPE_NAMES:
         raise _wrong(feature, f"is declared {feature.dtype}; it may be {', '.join(TYPE_NAMES.values())}")
+    if not isinstance(feature.description, str):
+        raise _wrong(feature, f"has the description {feature.description!r}; say in a text what it means")
+    if not isinstance(feature.nullable, bool):
+        raise _wrong(feature, f"has nullable={feature.nullable!r}; it is True or False")
 
 
 def _try_out(features: Sequence[Feature], engine: Engine) -> None:

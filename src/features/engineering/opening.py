@@ -64,10 +64,15 @@ def opened(source: PathLike | IO[Any]) -> Iterator[tuple[io.BufferedReader, str 
         with _decompressed(_binary(source)) as (stream, _):
             yield stream, None
         return
-    path = Path(source)
+    named = os.fspath(source)
+    if not named:
+        raise SourceNotFoundError("the path is empty; name a file", path=named)
+    path = Path(named)
     with suppress(RuntimeError):  # a user that there is not: then it is a name like any other
         path = path.expanduser()
     if not path.exists():
+        if "://" in named:
+            raise SourceNotFoundError(f"{named} is a URL; download it, and name the file", path=named)
         raise SourceNotFoundError(f"there is no file {path}; check the path", path=str(path))
     if path.is_dir():
         raise not_movies(str(path), "is a directory; name a file in it")

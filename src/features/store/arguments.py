@@ -7,7 +7,7 @@ import operator
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -15,9 +15,9 @@ import numpy as np
 
 from features.errors import ConfigError, NotFoundError, UnsupportedDataError
 from features.frames import Backend, Frame, backend_of, is_stream
+from features.names import check_name
 from features.store.codec.base import Codec, Storable
 from features.store.drivers import codec_for
-from features.store.names import check_name
 from features.store.versions import Change, Snapshot, TableFile
 
 Columns: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]] | None
@@ -304,16 +304,24 @@ def _require_text(field: str, value: str | None) -> None:
 
 def _require_aware(field: str, moment: object) -> None:
     if not _is_aware(moment):
+        shown = str(moment) if isinstance(moment, datetime) else repr(moment)  # some Timestamps have no repr
         raise ConfigError(
-            f"{field} is {moment!r}; pass a datetime of the years 1 to 9999 with a time zone, e.g. datetime.now(UTC)",
+            f"{field} is {shown}; pass a datetime of the years 1 to 9999 with a time zone, e.g. datetime.now(UTC)",
             field=field,
             value=moment,
         )
 
 
 def _is_aware(moment: object) -> bool:
-    """Whether it is a datetime that can be told in UTC: neither without a zone, nor pandas' NaT, nor out of range."""
+    """Whether it is a datetime that can be told in UTC: neither without a zone, nor pandas' NaT, nor out of range.
+
+    A Timestamp of pandas may be of years that a datetime has not.
+    """
     try:
-        return isinstance(moment, datetime) and moment.utcoffset() is not None and bool(moment.astimezone(UTC))
+        return (
+            isinstance(moment, datetime)
+            and moment.utcoffset() is not None
+            and MINYEAR <= moment.astimezone(UTC).year <= MAXYEAR
+        )
     except (ValueError, OverflowError):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote
 
-from features.errors import ConfigError
+import numpy as np
+
+from features.errors import ConfigError, is_the_callers
 from features.frames import Backend, check_backend, default_backend
 from features.store.codec.base import Compression
 
@@ -137,6 +140,14 @@ class FeatureStoreConfig(Generic[FrameT]):
             get_args(Compression).__contains__,
             f"one of {', '.join(get_args(Compression))}",
         )
+        for field in (
+            "cache_enabled",
+            "cache_max_size",
+            "cache_max_bytes",
+            "cache_ttl_seconds",
+            "busy_timeout_seconds",
+        ):
+            object.__setattr__(self, field, _plain(getattr(self, field)))
         _require(self, "cache_enabled", lambda value: isinstance(value, bool), "True or False")
         _require(self, "cache_max_size", _is_count, "a whole number from 1; to have no cache, cache_enabled=False")
         _require(self, "cache_max_bytes", _is_count, "a whole number of bytes from 1")
@@ -170,12 +181,21 @@ class FeatureStoreConfig(Generic[FrameT]):
 
 def _require(config: FeatureStoreConfig[Any], field: str, holds: Callable[[Any], bool], may_be: str) -> None:
     value = getattr(config, field)
+    shown = repr(str(value) if isinstance(value, Path) else value)
     try:
         fine = holds(value)
     except TypeError:  # an unhashable value is not one of the allowed ones
         fine = False
+    except OSError as error:
+        if is_the_callers(error):
+            raise
+        raise ConfigError(
+            f"{field} is {shown}, but the working folder cannot be found ({error.strerror}); name an absolute path",
+            field=field,
+            value=value,
+        ) from error
     if not fine:
-        raise ConfigError(f"{field} is {value!r}; it must be {may_be}", field=field, value=value)
+        raise ConfigError(f"{field} is {shown}; it must be {may_be}", field=field, value=value)
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
@@ -183,7 +203,11 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 
 
 def _is_path(value: Any) -> bool:
-    """Text that the system takes for a path, and whose ``~`` it knows."""
+    """Text that the system takes for a path, and whose ``~`` it knows.
+
+    Raises:
+        OSError: it is relative, and the folder that this process works in is gone.
+    """
     path = os.fspath(value)
     if not isinstance(path, str) or not path or "\0" in path:
         return False
@@ -191,7 +215,7 @@ def _is_path(value: Any) -> bool:
         path = _absolute(path)
         os.fsencode(path)
         path.encode()  # as Arrow and SQLite have it, to whom other bytes cannot be told
-    except (UnicodeEncodeError, RuntimeError, OSError):
+    except (UnicodeEncodeError, RuntimeError):
         return False
     return True
 
@@ -202,6 +226,18 @@ def _is_sqlite(value: Any) -> bool:
         return value is None
     path = unquote(value.removeprefix(_SQLITE))
     return value.startswith(_SQLITE) and "?" not in value and path != ":memory:" and _is_path(path)
+
+
+def _plain(value: Any) -> Any:
+    """A number or flag, also numpy's, as Python's own; what is neither stays as it is."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
 
 
 def _is_count(value: Any) -> bool:

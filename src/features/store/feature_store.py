@@ -14,6 +14,7 @@ from typing import Any, Generic, Self
 
 from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
+from features.names import check_name
 from features.store import arguments
 from features.store.arguments import Columns
 from features.store.cache import FeatureCache
@@ -21,7 +22,6 @@ from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
 from features.store.drivers import catalog_path, codec_for, files_folder, open_catalog, open_storage
 from features.store.loading import Read, home, load, names_in
-from features.store.names import check_name
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
 from features.store.storage.folders import claim_folder, clear_away, make_folder, missing_folders
@@ -33,6 +33,7 @@ from features.store.versions import (
     Committed,
     GcReport,
     GroupVersion,
+    Snapshot,
     TableFile,
 )
 from features.store.waiting import STANDARD, Waiting
@@ -145,6 +146,8 @@ class SimpleFeatureStore(Generic[FrameT]):
                 ``RecordBatchReader``, dataset or scanner, or anything else with ``__arrow_c_stream__``. A stream is
                 written as it comes, in the memory of a few batches; what it raises is raised here, and nothing saved.
                 A reader is used up by a save, also by one that fails; one read elsewhere before has no rows left.
+                The file of a stream, which may have to be copied, stays open until the save ends: one save takes
+                no more streams than about half the files that the process may have open (``ulimit -n``).
             expected_version: commit only if this is the group's latest version; 0 for a group that is not there yet.
             message: kept with the version.
             artifacts: JSON values kept with the version, 200 deep at most; None carries the last version's over.
@@ -307,9 +310,16 @@ class SimpleFeatureStore(Generic[FrameT]):
             NotFoundError: there is no such group.
         """
         self._require_usable()
-        if group is None:
-            return names_in(self._catalog.latest())
-        return sorted(self._catalog.snapshot(check_name(group, "group")).tables)
+        return names_in(self._catalog.latest()) if group is None else list(self.get_group_info(group))
+
+    def get_group_info(self, group: str, *, version: int | None = None) -> dict[str, TableFile]:
+        """What ``get_feature_info`` tells, of all tables of one version of a group, sorted by name: asked for at once.
+
+        Raises:
+            NotFoundError: there is no such group or version.
+        """
+        self._require_usable()
+        return arguments.pick(self._snapshot(group, version), None)
 
     def get_feature_info(self, name: str, group: str | None = None, *, version: int | None = None) -> TableFile:
         """What the catalog knows of one table: its file, size, rows, digest and Arrow schema.
@@ -322,8 +332,8 @@ class SimpleFeatureStore(Generic[FrameT]):
         """
         self._require_usable()
         name = check_name(name, "table")
-        group = home(self._catalog, name) if group is None else check_name(group, "group")
-        return arguments.pick(self._catalog.snapshot(group, arguments.whole_number("version", version)), [name])[name]
+        group = home(self._catalog, name) if group is None else group
+        return arguments.pick(self._snapshot(group, version), [name])[name]
 
     def get_store_stats(self) -> dict[str, Any]:
         """Counts and sizes of the whole store: groups, versions, tables, files, bytes, backend, path, cache."""
@@ -457,7 +467,10 @@ class SimpleFeatureStore(Generic[FrameT]):
 
     def _existing(self, group: str) -> str:
         """The group's checked name; a change to a group that is not there must not create it."""
-        return self._catalog.snapshot(check_name(group, "group")).group
+        return self._snapshot(group, None).group
+
+    def _snapshot(self, group: str, version: int | None) -> Snapshot:
+        return self._catalog.snapshot(check_name(group, "group"), arguments.whole_number("version", version))
 
     def _paths(self, committed: Committed) -> dict[str, str]:
         return {name: str(self._storage.path(file)) for name, file in committed.files.items()}

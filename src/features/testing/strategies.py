@@ -56,7 +56,7 @@ def hostile_frames(backend: Backend) -> st.SearchStrategy[Any]:
 
 def _is_name(name: str) -> bool:
     from features.errors import InvalidNameError
-    from features.store.names import check_name
+    from features.names import check_name
 
     try:
         check_name(name, "group")

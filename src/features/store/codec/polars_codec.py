@@ -120,6 +120,7 @@ class PolarsCodec(Codec[pl.DataFrame]):
             _require_readable(list(opened.schema_arrow))
         try:
             with _system_errors(), path.open("rb") as file:  # polars keeps a handle of its own
+                os.close(os.dup(file.fileno()))  # where it gets none, it reads the whole file into memory, unsaid
                 lazy = pl.scan_parquet(file, glob=False, hive_partitioning=False)
                 schema = lazy.collect_schema()
                 pl.DataFrame(schema=schema).to_arrow()  # as some types fail only when they are used

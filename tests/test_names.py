@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InvalidNameError
-from features.store.names import check_name
+from features.names import check_name
 
 HOSTILE = [
     "", " ", ".", "..", "../etc/passwd", "/etc/passwd", "a/b", "a\\b", "C:\\x", "a:b", "a@b", "a\0b", "a\nb", "\ta",
