@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -86,6 +87,24 @@ def test_a_catalog_elsewhere_may_not_be_on_a_network_disk_either(tmp_path: Path,
     with pytest.raises(UnsafeEnvironmentError, match="cifs"):
         SimpleFeatureStore(config)
     assert not (tmp_path / "near").exists()
+
+
+def test_a_deadline_that_passes_while_the_mounts_are_read_is_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object) -> None:
+        raise TimeoutError("mine")
+
+    os.mkfifo(tmp_path / "mounts")  # nobody writes to it: to open it waits until the alarm
+    monkeypatch.setattr(surroundings, "MOUNTS", tmp_path / "mounts")
+    before = signal.signal(signal.SIGALRM, too_late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(TimeoutError, match="mine"):
+            surroundings.require_local(tmp_path)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_files_are_those_of_one_catalog(tmp_path: Path) -> None:

@@ -258,6 +258,19 @@ def test_what_is_put_in_place_is_durable_and_over_nothing(
     assert disk.synced == [tmp_path]
 
 
+def test_a_deadline_that_passes_while_a_file_is_put_in_place_is_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object) -> None:
+        raise TimeoutError("mine")
+
+    (tmp_path / "file").write_text("ours")
+    monkeypatch.setattr(os, "link", too_late)
+    with pytest.raises(TimeoutError, match="mine"):
+        put_in_place(tmp_path / "file", tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
 def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "files")
     staged = storage.stage(lambda path: path.write_bytes(b"content"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from features.errors import StorageError
+from features.errors import StorageError, is_the_callers
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.refusal import told
 
@@ -61,10 +61,12 @@ def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
             os.link(file, target)  # a rename would put it over what has come there meanwhile
         except FileExistsError:
             raise _there_already(target.parent) from None
-        except OSError:  # a file system without links
+        except OSError as error:
+            if is_the_callers(error):
+                raise
             if target.exists():
                 raise _there_already(target.parent) from None
-            file.rename(target)
+            file.rename(target)  # on a file system without links
         else:
             file.unlink()
         try:
