@@ -89,6 +89,16 @@ def test_a_catalog_elsewhere_may_not_be_on_a_network_disk_either(tmp_path: Path,
     assert not (tmp_path / "near").exists()
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_files_may_not_be_on_a_network_disk_of_their_own(tmp_path: Path, mounts, elsewhere: bool) -> None:
+    (tmp_path / "store" / "files").mkdir(parents=True)
+    mounts((tmp_path / "store" / "files", "nfs4"))
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite3'}" if elsewhere else None
+    with pytest.raises(UnsafeEnvironmentError, match=r"store/files is on a network file system \(nfs4"):
+        SimpleFeatureStore(replace(settings(tmp_path / "store"), catalog_url=url))
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["files"]
+
+
 def test_a_deadline_that_passes_while_the_mounts_are_read_is_the_callers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

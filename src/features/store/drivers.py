@@ -33,7 +33,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
     with told("open", config.folder):
         require_own(config.folder / CATALOG)
         require_own(files_folder(config))
-        for folder in (config.folder, path.parent):
+        for folder in (config.folder, files_folder(config), path.parent):
             require_local(folder)
             if folder.exists() and not folder.is_dir():
                 raise StorageError(
