@@ -170,6 +170,36 @@ def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(
     opened[0].close()
 
 
+@pytest.mark.parametrize("filled", [True, False])
+def test_where_the_folder_is_another_stores_by_now_its_files_are_left_alone(tmp_path: Path, filled: bool) -> None:
+    """As when a deployment points a link to its next folder, and the catalog is where it was."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "current").symlink_to(tmp_path / "first")
+    config = replace(settings(tmp_path / "current"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    (tmp_path / "second").mkdir()
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": table(1.0)})
+        store.save_features("g", {"t": table(2.0)})
+        if filled:
+            with SimpleFeatureStore(settings(tmp_path / "second")) as other:
+                other.save_features("g", {"t": table(3.0)})
+        before = sorted((tmp_path / "second").rglob("*"))
+        (tmp_path / "next").symlink_to(tmp_path / "second")
+        (tmp_path / "next").rename(tmp_path / "current")
+        told = "was moved or replaced; open the store anew" if filled else "its folder is gone|was moved"
+        changes: list[Callable[[], object]] = [lambda: store.save_features("g", {"t": table(4.0)})]
+        if filled:  # else there is nothing to collect
+            changes += [lambda: store.gc(keep_last=1), lambda: store.check(repair=True)]
+        for change in changes:
+            with pytest.raises(StorageError, match=told):
+                change()
+        assert sorted((tmp_path / "second").rglob("*")) == before
+    with SimpleFeatureStore(replace(config, base_path=tmp_path / "first")) as store:
+        assert store.get_features(None, "g") == {"t": table(2.0)}
+        assert len(store.versions("g")) == 2
+        assert store.check(deep=True).ok
+
+
 def test_a_catalog_with_two_names_is_refused(tmp_path: Path) -> None:
     """What is saved under one name would be in the store of the other, whose files it has not."""
     with SimpleFeatureStore(settings(tmp_path / "store")) as store:

@@ -271,6 +271,26 @@ def test_a_deadline_that_passes_while_a_file_is_put_in_place_is_the_callers(
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.parametrize("change", ["stage", "adopt", "delete", "quarantine", "files"])
+def test_a_folder_in_place_of_the_one_that_was_opened_is_left_alone(tmp_path: Path, change: str) -> None:
+    storage = LocalStorage(tmp_path / "files")
+    file = storage.stage(lambda path: path.write_bytes(b"ours")).id
+    (tmp_path / "files").rename(tmp_path / "away")
+    (tmp_path / "files").mkdir()
+    storage.path(file).write_bytes(b"theirs")
+    changes = {
+        "stage": lambda: storage.stage(lambda path: path.write_bytes(b"ours")),
+        "adopt": lambda: storage.adopt("0" * 32, storage.path(file)),
+        "delete": lambda: storage.delete(file),
+        "quarantine": lambda: storage.quarantine(file),
+        "files": lambda: list(storage.files()),
+    }
+    with pytest.raises(StorageError, match=r"the folder at .*files was moved or replaced; open the store anew"):
+        changes[change]()
+    assert [path.read_bytes() for path in (tmp_path / "files").iterdir()] == [b"theirs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "files"]
+
+
 def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "files")
     staged = storage.stage(lambda path: path.write_bytes(b"content"))
