@@ -22,7 +22,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.errors import FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.errors import BusyError, FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.store import drivers
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage import surroundings
 from features.store.storage.disk import SYSTEM, Disk
@@ -168,6 +169,29 @@ def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(
     with pytest.raises(UnsafeEnvironmentError, match=r"there/catalog\.sqlite3, not of"):
         SimpleFeatureStore(here)
     opened[0].close()
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_nobody_begins_a_catalog_while_another_is_begun_for_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Each would find the other's, and the folder would be nobody's."""
+    here = settings(tmp_path / "store", busy_timeout=0.05)
+    there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    one, other = (here, there) if first == "here" else (there, here)
+    begun = drivers._opened
+
+    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(BusyError, match=r"somebody else has been beginning a store in .*store"):
+            SimpleFeatureStore(other)
+        return begun(config)
+
+    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    SimpleFeatureStore(one).close()
+    with pytest.raises(UnsafeEnvironmentError, match=r"the files in .* are those of the catalog"):
+        SimpleFeatureStore(other)
+    SimpleFeatureStore(one).close()
 
 
 @pytest.mark.parametrize("filled", [True, False])

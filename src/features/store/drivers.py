@@ -10,7 +10,7 @@ from features.errors import StorageError, UnsafeEnvironmentError
 from features.frames import Backend
 from features.store.names import CATALOG, ELSEWHERE
 from features.store.storage.disk import SYSTEM, Disk
-from features.store.storage.folders import make_folder, settle_folder
+from features.store.storage.folders import alone_in, make_folder, settle_folder
 from features.store.storage.local import LocalStorage
 from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_local, require_own
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalog:
     """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``.
 
-    The folders come first, durably: once there is a catalog, it is known that they survive a power cut.
+    The folders come first, durably: once there is a catalog, it is known that they survive a power cut. Who begins one,
+    or ties one elsewhere to its folder, is alone there: of two, the second finds what the first has made.
     """
-    from features.store.catalog.sql import SqlCatalog
-
     path = catalog_path(config)
     with told("open", config.folder):
         require_own(config.folder / CATALOG)
@@ -39,23 +38,40 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
                 raise StorageError(
                     f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder)
                 )
-        there = path.exists()
         _require_only_catalog(config)
+        if _is_settled(config):
+            return _opened(config)
+        there = path.exists()
     if not there:
         settle_folder(files_folder(config), disk)
         if path.parent != config.folder:
             settle_folder(path.parent, disk)
+    # With the catalog elsewhere, a folder that is gone is not made anew: that is refused below.
+    folders = [folder for folder in (config.folder, path.parent) if folder.exists()]
+    with alone_in(folders, config.busy_timeout_seconds), told("open", config.folder):
+        _require_only_catalog(config)  # again: another may have been there first
+        catalog = _opened(config)
+        try:
+            _note_catalog(config, disk)
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+
+def _is_settled(config: FeatureStoreConfig[Any]) -> bool:
+    """Whether whoever opens the folder with another catalog would be refused."""
+    if config.catalog_file is not None:
+        return (config.folder / ELSEWHERE).exists()
+    return (config.folder / CATALOG).exists()
+
+
+def _opened(config: FeatureStoreConfig[Any]) -> Catalog:
+    from features.store.catalog.sql import SqlCatalog
+
     # A store has a catalog before it has its first file. To a new one they would all be left over, and go.
     begin = not any(True for _ in LocalStorage(files_folder(config)).files())
-    catalog = SqlCatalog.open(path, timeout=config.busy_timeout_seconds, begin=begin)
-    try:
-        with told("open", config.folder):
-            _note_catalog(config, disk)
-            _require_only_catalog(config)  # again: another may have begun at the same time
-    except BaseException:
-        catalog.close()
-        raise
-    return catalog
+    return SqlCatalog.open(catalog_path(config), timeout=config.busy_timeout_seconds, begin=begin)
 
 
 def _note_catalog(config: FeatureStoreConfig[Any], disk: Disk) -> None:
