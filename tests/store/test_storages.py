@@ -189,7 +189,7 @@ def test_what_is_cleared_away_leaves_what_others_put_beside_it(tmp_path: Path) -
     (filled / "file").write_text("ours")
     (outer / "notes.txt").write_text("theirs")
     for _ in range(2):  # the second time most of it is gone
-        clear_away([filled], [inner, outer])
+        clear_away([filled / "file"], [filled, inner, outer])
         assert sorted(tmp_path.rglob("*")) == [outer, outer / "notes.txt"]
 
 

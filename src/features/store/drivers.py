@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.errors import StorageError, UnsafeEnvironmentError
 from features.frames import Backend
-from features.store.names import CATALOG, ELSEWHERE
+from features.store.names import CATALOG, ELSEWHERE, UNFINISHED
 from features.store.storage.disk import SYSTEM, Disk
 from features.store.storage.folders import alone_in, make_folder, settle_folder
 from features.store.storage.local import LocalStorage
@@ -26,7 +26,8 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
     """The catalog that ``config`` asks for: SQLite in the store's folder, or at its ``catalog_url``.
 
     The folders come first, durably: once there is a catalog, it is known that they survive a power cut. Who begins one,
-    or ties one elsewhere to its folder, is alone there: of two, the second finds what the first has made.
+    or ties one elsewhere to its folder, is alone there: of two, the second finds what the first has made, and a backup
+    is waited for.
     """
     path = catalog_path(config)
     with told("open", config.folder):
@@ -50,6 +51,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
     folders = [folder for folder in (config.folder, path.parent) if folder.exists()]
     with alone_in(folders, config.busy_timeout_seconds), told("open", config.folder):
         _require_only_catalog(config)  # again: another may have been there first
+        _require_finished(config)
         catalog = _opened(config)
         try:
             _note_catalog(config, disk)
@@ -60,10 +62,10 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
 
 
 def _is_settled(config: FeatureStoreConfig[Any]) -> bool:
-    """Whether whoever opens the folder with another catalog would be refused."""
+    """Whether whoever opens the folder with another catalog would be refused, and nobody is about to take it back."""
     if config.catalog_file is not None:
         return (config.folder / ELSEWHERE).exists()
-    return (config.folder / CATALOG).exists()
+    return (config.folder / CATALOG).exists() and not (config.folder / UNFINISHED).exists()
 
 
 def _opened(config: FeatureStoreConfig[Any]) -> Catalog:
@@ -72,6 +74,20 @@ def _opened(config: FeatureStoreConfig[Any]) -> Catalog:
     # A store has a catalog before it has its first file. To a new one they would all be left over, and go.
     begin = not any(True for _ in LocalStorage(files_folder(config)).files())
     return SqlCatalog.open(catalog_path(config), timeout=config.busy_timeout_seconds, begin=begin)
+
+
+def _require_finished(config: FeatureStoreConfig[Any]) -> None:
+    """See that the folder is not what a backup left that was killed: a new store there would pass for its copy.
+
+    Raises:
+        UnsafeEnvironmentError: it is.
+    """
+    unfinished = config.folder / UNFINISHED
+    if unfinished.exists() and not (config.folder / CATALOG).exists():
+        raise UnsafeEnvironmentError(
+            f"there is no catalog in {config.folder}, only what a backup left that never ended ({unfinished}); "
+            "remove the folder and back up again, or choose another base_path"
+        )
 
 
 def _note_catalog(config: FeatureStoreConfig[Any], disk: Disk) -> None:

@@ -13,6 +13,9 @@ CATALOG = "catalog.sqlite3"
 ELSEWHERE = "catalog.link"
 """The link in its stead where ``catalog_url`` names another place."""
 
+UNFINISHED = "backup.unfinished"
+"""The folder that a backup works in, beside what it copies: while it is there, the copy may not be whole."""
+
 
 def check_name(name: object, kind: str) -> str:
     """``name`` in Unicode normal form C, when it is 1 to 255 characters that print and separate nothing.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -51,7 +50,7 @@ def claim_folder(folder: Path, disk: Disk = SYSTEM) -> None:
         try:
             folder.mkdir()
         except FileExistsError:
-            raise _there_already(folder.parent) from None
+            raise there_already(folder.parent) from None
         try:
             disk.sync_folder(folder.parent)
         except BaseException:
@@ -61,7 +60,7 @@ def claim_folder(folder: Path, disk: Disk = SYSTEM) -> None:
 
 @contextmanager
 def alone_in(folders: Iterable[Path], timeout: float, waiting: Waiting = STANDARD) -> Iterator[None]:
-    """Be the only one who begins a store in these folders. The locks die with their process.
+    """Be the only one who begins a store in these folders, or copies one there. The locks die with their process.
 
     Raises:
         BusyError: somebody else was at it for ``timeout`` seconds.
@@ -122,12 +121,12 @@ def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
         try:
             os.link(file, target)  # a rename would put it over what has come there meanwhile
         except FileExistsError:
-            raise _there_already(target.parent) from None
+            raise there_already(target.parent) from None
         except OSError as error:
             if is_the_callers(error):
                 raise
             if target.exists():
-                raise _there_already(target.parent) from None
+                raise there_already(target.parent) from None
             file.rename(target)  # on a file system without links
         else:
             file.unlink()
@@ -138,16 +137,21 @@ def put_in_place(file: Path, target: Path, disk: Disk = SYSTEM) -> None:
             raise
 
 
-def clear_away(filled: Iterable[Path], made: Iterable[Path]) -> None:
-    """Remove folders with all that is in them, and those ``made`` around them, as far as nobody else uses these."""
-    for folder in filled:
-        shutil.rmtree(folder, ignore_errors=True)
-    for step in made:
+def clear_away(files: Iterable[Path], folders: Iterable[Path]) -> None:
+    """Remove files, as far as they are there, and then folders, the innermost first, as far as they are empty.
+
+    By their names alone: to list a folder takes a descriptor, and the want of one may be what has failed.
+    """
+    for file in files:
         with suppress(OSError):
-            step.rmdir()
+            file.unlink()
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
-def _there_already(folder: Path) -> StorageError:
+def there_already(folder: Path) -> StorageError:
+    """The refusal of a folder that must be a new one."""
     return StorageError(f"{folder} is there already; name a new folder", path=str(folder))
 
 
