@@ -171,6 +171,76 @@ def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(
     opened[0].close()
 
 
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_catalog_elsewhere_is_of_one_folder(tmp_path: Path, filled: bool) -> None:
+    """Each of two would lack the files that were saved in the other."""
+    right = replace(settings(tmp_path / "right"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    (tmp_path / "wrong").mkdir()
+    with SimpleFeatureStore(right) as store:
+        if filled:
+            store.save_features("g", {"t": table(1.0)})
+        before = sorted(tmp_path.rglob("*"))
+        for folder in ("wrong", "not there"):
+            with pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*right, not in .*; name that one"):
+                SimpleFeatureStore(replace(right, base_path=tmp_path / folder))
+        assert sorted(tmp_path.rglob("*")) == before
+    SimpleFeatureStore(right).close()
+    shutil.copytree(tmp_path / "right", tmp_path / "copied", symlinks=True)
+    with pytest.raises(UnsafeEnvironmentError, match="is of the store in"):
+        SimpleFeatureStore(replace(right, base_path=tmp_path / "copied"))
+    (tmp_path / "right").rename(tmp_path / "moved")
+    moved = replace(right, base_path=tmp_path / "moved")
+    for _ in range(2):
+        with SimpleFeatureStore(moved) as store:
+            assert store.check(deep=True).ok
+            store.save_features("g", {"t": table(2.0)})
+    with pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*moved"):
+        SimpleFeatureStore(replace(right, base_path=tmp_path / "copied"))
+    (tmp_path / "moved" / "catalog.link").unlink()  # as one does who uses the folder no longer
+    (tmp_path / "moved").rename(tmp_path / "used no longer")
+    shutil.copytree(tmp_path / "used no longer" / "files", tmp_path / "copied" / "files", dirs_exist_ok=True)
+    with SimpleFeatureStore(replace(right, base_path=tmp_path / "copied")) as store:
+        assert store.check(deep=True).ok
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_a_catalog_whose_folder_is_not_known_yet_is_told_by_its_files(tmp_path: Path, default: bool) -> None:
+    """As earlier releases left it, or one with the store in its own folder."""
+    folder, catalog = tmp_path / "store", tmp_path / ("store" if default else "there") / "catalog.sqlite3"
+    named = replace(settings(folder), catalog_url=f"sqlite:///{catalog}")
+    right = settings(folder) if default else named
+    with SimpleFeatureStore(right) as store:
+        store.save_features("g", {"t": table(1.0)})
+    for path in (folder / "catalog.link", catalog.with_name("catalog.sqlite3.store")):
+        path.unlink(missing_ok=True)
+    (tmp_path / "wrong").mkdir()
+    for wrong in ("wrong", "not there"):
+        with pytest.raises(UnsafeEnvironmentError, match=r"another folder: none of its files is in .*; name the"):
+            SimpleFeatureStore(replace(named, base_path=tmp_path / wrong))
+    assert not (tmp_path / "not there").exists()
+    for _ in range(2):
+        with SimpleFeatureStore(right) as store:
+            assert store.get_features(None, "g") == {"t": table(1.0)}
+
+
+def test_of_two_new_folders_for_one_catalog_at_the_same_time_only_one_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(settings(tmp_path / "one"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    other = replace(one, base_path=tmp_path / "other", busy_timeout_seconds=0.05)
+    begun = drivers._opened
+
+    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(BusyError, match=r"beginning a store in .*there"):
+            SimpleFeatureStore(other)
+        return begun(config)
+
+    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    with SimpleFeatureStore(one), pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*one"):
+        SimpleFeatureStore(other)
+
+
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_nobody_begins_a_catalog_while_another_is_begun_for_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from features.store.storage.folders import alone_in, make_folder, settle_folder
 from features.store.storage.local import LocalStorage
 from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_local, require_own
+from features.store.ties import is_tied, require_only_catalog, require_only_folder, tie
 
 if TYPE_CHECKING:
     from features.store.catalog.base import Catalog
@@ -39,7 +39,7 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
                 raise StorageError(
                     f"{folder} is a file; base_path must be a folder, or not exist yet", path=str(folder)
                 )
-        _require_only_catalog(config)
+        _require_of_each_other(config)
         if _is_settled(config):
             return _opened(config)
         there = path.exists()
@@ -50,21 +50,29 @@ def open_catalog(config: FeatureStoreConfig[Any], disk: Disk = SYSTEM) -> Catalo
     # With the catalog elsewhere, a folder that is gone is not made anew: that is refused below.
     folders = [folder for folder in (config.folder, path.parent) if folder.exists()]
     with alone_in(folders, config.busy_timeout_seconds), told("open", config.folder):
-        _require_only_catalog(config)  # again: another may have been there first
+        _require_of_each_other(config)  # again: another may have been there first
         _require_finished(config)
         catalog = _opened(config)
         try:
-            _note_catalog(config, disk)
+            if config.catalog_file is not None:
+                if not (config.folder / ELSEWHERE).exists():
+                    _require_its_files(config, catalog)
+                tie(config.folder, path, disk)
         except BaseException:
             catalog.close()
             raise
         return catalog
 
 
+def _require_of_each_other(config: FeatureStoreConfig[Any]) -> None:
+    require_only_catalog(config.folder, catalog_path(config))
+    require_only_folder(config.folder, catalog_path(config))
+
+
 def _is_settled(config: FeatureStoreConfig[Any]) -> bool:
     """Whether whoever opens the folder with another catalog would be refused, and nobody is about to take it back."""
     if config.catalog_file is not None:
-        return (config.folder / ELSEWHERE).exists()
+        return is_tied(config.folder, config.catalog_file)
     return (config.folder / CATALOG).exists() and not (config.folder / UNFINISHED).exists()
 
 
@@ -90,36 +98,18 @@ def _require_finished(config: FeatureStoreConfig[Any]) -> None:
         )
 
 
-def _note_catalog(config: FeatureStoreConfig[Any], disk: Disk) -> None:
-    """Leave a link to a catalog that is elsewhere, for whoever opens the folder with another one."""
-    link = config.folder / ELSEWHERE
-    if config.catalog_file is None or link.exists():
-        return
-    try:
-        link.unlink(missing_ok=True)  # it led to where the catalog was before
-        link.symlink_to(config.catalog_file)
-        disk.sync_folder(config.folder)
-    except FileExistsError:
-        return  # another process was faster
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        # who may not write to the folder can do the files in it no harm
-
-
-def _require_only_catalog(config: FeatureStoreConfig[Any]) -> None:
-    """See that the folder's files are not those of another catalog: to this one they would be left over, and go.
+def _require_its_files(config: FeatureStoreConfig[Any], catalog: Catalog) -> None:
+    """See that a catalog that no folder is tied to is not of another one: of its files some would be here.
 
     Raises:
-        UnsafeEnvironmentError: another one is there.
+        UnsafeEnvironmentError: it refers to files, and none is.
     """
-    mine = catalog_path(config)
-    for other in (config.folder / CATALOG, config.folder / ELSEWHERE):
-        if other.exists() and not (mine.exists() and other.samefile(mine)):
-            raise UnsafeEnvironmentError(
-                f"the files in {config.folder} are those of the catalog {other.resolve()}, not of {mine}; "
-                f"name that one, choose another base_path, or move {other} away if it is no longer used"
-            )
+    referred = {file.id for file in catalog.files()}
+    if referred and referred.isdisjoint(file for file, _ in LocalStorage(files_folder(config)).files()):
+        raise UnsafeEnvironmentError(
+            f"the catalog {catalog_path(config)} is of a store in another folder: none of its files is in "
+            f"{config.folder}; name the folder that they are in as base_path, or choose another catalog_url"
+        )
 
 
 def catalog_path(config: FeatureStoreConfig[Any]) -> Path:
