@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -21,7 +22,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.errors import FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.errors import BusyError, FeatureStoreError, StorageError, UnsafeEnvironmentError
+from features.store import drivers
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage import surroundings
 from features.store.storage.disk import SYSTEM, Disk
@@ -88,6 +90,34 @@ def test_a_catalog_elsewhere_may_not_be_on_a_network_disk_either(tmp_path: Path,
     assert not (tmp_path / "near").exists()
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_files_may_not_be_on_a_network_disk_of_their_own(tmp_path: Path, mounts, elsewhere: bool) -> None:
+    (tmp_path / "store" / "files").mkdir(parents=True)
+    mounts((tmp_path / "store" / "files", "nfs4"))
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite3'}" if elsewhere else None
+    with pytest.raises(UnsafeEnvironmentError, match=r"store/files is on a network file system \(nfs4"):
+        SimpleFeatureStore(replace(settings(tmp_path / "store"), catalog_url=url))
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["files"]
+
+
+def test_a_deadline_that_passes_while_the_mounts_are_read_is_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object) -> None:
+        raise TimeoutError("mine")
+
+    os.mkfifo(tmp_path / "mounts")  # nobody writes to it: to open it waits until the alarm
+    monkeypatch.setattr(surroundings, "MOUNTS", tmp_path / "mounts")
+    before = signal.signal(signal.SIGALRM, too_late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(TimeoutError, match="mine"):
+            surroundings.require_local(tmp_path)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_files_are_those_of_one_catalog(tmp_path: Path) -> None:
     """To another one they would be left over, and a collection would delete them."""
     here = settings(tmp_path / "store")
@@ -139,6 +169,129 @@ def test_of_two_catalogs_for_one_folder_at_the_same_time_only_one_begins(
     with pytest.raises(UnsafeEnvironmentError, match=r"there/catalog\.sqlite3, not of"):
         SimpleFeatureStore(here)
     opened[0].close()
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_catalog_elsewhere_is_of_one_folder(tmp_path: Path, filled: bool) -> None:
+    """Each of two would lack the files that were saved in the other."""
+    right = replace(settings(tmp_path / "right"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    (tmp_path / "wrong").mkdir()
+    with SimpleFeatureStore(right) as store:
+        if filled:
+            store.save_features("g", {"t": table(1.0)})
+        before = sorted(tmp_path.rglob("*"))
+        for folder in ("wrong", "not there"):
+            with pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*right, not in .*; name that one"):
+                SimpleFeatureStore(replace(right, base_path=tmp_path / folder))
+        assert sorted(tmp_path.rglob("*")) == before
+    SimpleFeatureStore(right).close()
+    shutil.copytree(tmp_path / "right", tmp_path / "copied", symlinks=True)
+    with pytest.raises(UnsafeEnvironmentError, match="is of the store in"):
+        SimpleFeatureStore(replace(right, base_path=tmp_path / "copied"))
+    (tmp_path / "right").rename(tmp_path / "moved")
+    moved = replace(right, base_path=tmp_path / "moved")
+    for _ in range(2):
+        with SimpleFeatureStore(moved) as store:
+            assert store.check(deep=True).ok
+            store.save_features("g", {"t": table(2.0)})
+    with pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*moved"):
+        SimpleFeatureStore(replace(right, base_path=tmp_path / "copied"))
+    (tmp_path / "moved" / "catalog.link").unlink()  # as one does who uses the folder no longer
+    (tmp_path / "moved").rename(tmp_path / "used no longer")
+    shutil.copytree(tmp_path / "used no longer" / "files", tmp_path / "copied" / "files", dirs_exist_ok=True)
+    with SimpleFeatureStore(replace(right, base_path=tmp_path / "copied")) as store:
+        assert store.check(deep=True).ok
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_a_catalog_whose_folder_is_not_known_yet_is_told_by_its_files(tmp_path: Path, default: bool) -> None:
+    """As earlier releases left it, or one with the store in its own folder."""
+    folder, catalog = tmp_path / "store", tmp_path / ("store" if default else "there") / "catalog.sqlite3"
+    named = replace(settings(folder), catalog_url=f"sqlite:///{catalog}")
+    right = settings(folder) if default else named
+    with SimpleFeatureStore(right) as store:
+        store.save_features("g", {"t": table(1.0)})
+    for path in (folder / "catalog.link", catalog.with_name("catalog.sqlite3.store")):
+        path.unlink(missing_ok=True)
+    (tmp_path / "wrong").mkdir()
+    for wrong in ("wrong", "not there"):
+        with pytest.raises(UnsafeEnvironmentError, match=r"another folder: none of its files is in .*; name the"):
+            SimpleFeatureStore(replace(named, base_path=tmp_path / wrong))
+    assert not (tmp_path / "not there").exists()
+    for _ in range(2):
+        with SimpleFeatureStore(right) as store:
+            assert store.get_features(None, "g") == {"t": table(1.0)}
+
+
+def test_of_two_new_folders_for_one_catalog_at_the_same_time_only_one_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(settings(tmp_path / "one"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    other = replace(one, base_path=tmp_path / "other", busy_timeout_seconds=0.05)
+    begun = drivers._opened
+
+    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(BusyError, match=r"beginning a store in .*there"):
+            SimpleFeatureStore(other)
+        return begun(config)
+
+    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    with SimpleFeatureStore(one), pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*one"):
+        SimpleFeatureStore(other)
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_nobody_begins_a_catalog_while_another_is_begun_for_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Each would find the other's, and the folder would be nobody's."""
+    here = settings(tmp_path / "store", busy_timeout=0.05)
+    there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    one, other = (here, there) if first == "here" else (there, here)
+    begun = drivers._opened
+
+    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(BusyError, match=r"somebody else has been beginning a store in .*store"):
+            SimpleFeatureStore(other)
+        return begun(config)
+
+    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    SimpleFeatureStore(one).close()
+    with pytest.raises(UnsafeEnvironmentError, match=r"the files in .* are those of the catalog"):
+        SimpleFeatureStore(other)
+    SimpleFeatureStore(one).close()
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_where_the_folder_is_another_stores_by_now_its_files_are_left_alone(tmp_path: Path, filled: bool) -> None:
+    """As when a deployment points a link to its next folder, and the catalog is where it was."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "current").symlink_to(tmp_path / "first")
+    config = replace(settings(tmp_path / "current"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
+    (tmp_path / "second").mkdir()
+    with SimpleFeatureStore(config) as store:
+        store.save_features("g", {"t": table(1.0)})
+        store.save_features("g", {"t": table(2.0)})
+        if filled:
+            with SimpleFeatureStore(settings(tmp_path / "second")) as other:
+                other.save_features("g", {"t": table(3.0)})
+        before = sorted((tmp_path / "second").rglob("*"))
+        (tmp_path / "next").symlink_to(tmp_path / "second")
+        (tmp_path / "next").rename(tmp_path / "current")
+        told = "was moved or replaced; open the store anew" if filled else "its folder is gone|was moved"
+        changes: list[Callable[[], object]] = [lambda: store.save_features("g", {"t": table(4.0)})]
+        if filled:  # else there is nothing to collect
+            changes += [lambda: store.gc(keep_last=1), lambda: store.check(repair=True)]
+        for change in changes:
+            with pytest.raises(StorageError, match=told):
+                change()
+        assert sorted((tmp_path / "second").rglob("*")) == before
+    with SimpleFeatureStore(replace(config, base_path=tmp_path / "first")) as store:
+        assert store.get_features(None, "g") == {"t": table(2.0)}
+        assert len(store.versions("g")) == 2
+        assert store.check(deep=True).ok
 
 
 def test_a_catalog_with_two_names_is_refused(tmp_path: Path) -> None:

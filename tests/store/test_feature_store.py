@@ -1054,7 +1054,7 @@ def test_a_backup_that_is_kept_waiting_says_so(
         store.backup(tmp_path / "copy")
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [0, 1, 2, 3])  # from before the first file
 def test_a_backup_that_is_killed_does_not_open_as_a_store(store: SimpleFeatureStore, tmp_path: Path, nth: int) -> None:
     store.save_features("g", {"a": table(1.0), "b": table(2.0)})
     program = """
@@ -1078,8 +1078,14 @@ def test_a_backup_that_is_killed_does_not_open_as_a_store(store: SimpleFeatureSt
         check=False,
     )
     assert done.returncode == -signal.SIGKILL
-    with pytest.raises(UnsafeEnvironmentError, match="no catalog"):
+    with pytest.raises(UnsafeEnvironmentError, match=r"no catalog in .*copy.*; remove the folder and back up again"):
         SimpleFeatureStore(replace(store.config, base_path=tmp_path / "copy"))
+    with pytest.raises(StorageError, match="is there already"):
+        store.backup(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy")
+    store.backup(tmp_path / "copy")
+    with SimpleFeatureStore(replace(store.config, base_path=tmp_path / "copy")) as copy:
+        assert copy.check(deep=True).files == 2
 
 
 def test_a_backup_is_a_store_and_does_not_follow(store: SimpleFeatureStore, tmp_path: Path) -> None:

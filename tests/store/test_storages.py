@@ -8,18 +8,20 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 import xxhash
 
-from features.errors import StorageError
+from features.errors import BusyError, StorageError
 from features.store.storage import local
 from features.store.storage.base import Storage
 from features.store.storage.disk import Disk, Handle
-from features.store.storage.folders import claim_folder, clear_away, make_folder, put_in_place, settle_folder
+from features.store.storage.folders import alone_in, claim_folder, clear_away, make_folder, put_in_place, settle_folder
 from features.store.storage.local import LocalStorage
+from features.store.waiting import Waiting
 from features.testing.storage_contract import StorageContract
 
 
@@ -187,7 +189,7 @@ def test_what_is_cleared_away_leaves_what_others_put_beside_it(tmp_path: Path) -
     (filled / "file").write_text("ours")
     (outer / "notes.txt").write_text("theirs")
     for _ in range(2):  # the second time most of it is gone
-        clear_away([filled], [inner, outer])
+        clear_away([filled / "file"], [filled, inner, outer])
         assert sorted(tmp_path.rglob("*")) == [outer, outer / "notes.txt"]
 
 
@@ -257,6 +259,87 @@ def test_what_is_put_in_place_is_durable_and_over_nothing(
     put_in_place(file, target, disk)
     assert target.read_text() == "ours"
     assert disk.synced == [tmp_path]
+
+
+def test_a_deadline_that_passes_while_a_file_is_put_in_place_is_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object) -> None:
+        raise TimeoutError("mine")
+
+    (tmp_path / "file").write_text("ours")
+    monkeypatch.setattr(os, "link", too_late)
+    with pytest.raises(TimeoutError, match="mine"):
+        put_in_place(tmp_path / "file", tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("change", ["stage", "adopt", "delete", "quarantine", "files"])
+def test_a_folder_in_place_of_the_one_that_was_opened_is_left_alone(tmp_path: Path, change: str) -> None:
+    storage = LocalStorage(tmp_path / "files")
+    file = storage.stage(lambda path: path.write_bytes(b"ours")).id
+    (tmp_path / "files").rename(tmp_path / "away")
+    (tmp_path / "files").mkdir()
+    storage.path(file).write_bytes(b"theirs")
+    changes = {
+        "stage": lambda: storage.stage(lambda path: path.write_bytes(b"ours")),
+        "adopt": lambda: storage.adopt("0" * 32, storage.path(file)),
+        "delete": lambda: storage.delete(file),
+        "quarantine": lambda: storage.quarantine(file),
+        "files": lambda: list(storage.files()),
+    }
+    with pytest.raises(StorageError, match=r"the folder at .*files was moved or replaced; open the store anew"):
+        changes[change]()
+    assert [path.read_bytes() for path in (tmp_path / "files").iterdir()] == [b"theirs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "files"]
+
+
+def test_folders_are_had_alone_by_one_at_a_time(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.mkdir()
+    b.mkdir()
+    (tmp_path / "link").symlink_to(a)
+    with alone_in([a, tmp_path / "link", a], 0):  # one folder
+        with pytest.raises(BusyError) as caught, alone_in([b, tmp_path / "link"], 0.01):
+            pass
+        assert caught.value.seconds == 0.01
+        with alone_in([b], 0):
+            pass
+    with alone_in([a, b], 0):
+        pass
+
+
+def test_two_who_want_the_same_folders_in_another_order_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+
+    def often(order: list[Path]) -> int:
+        for _ in range(200):
+            with alone_in(order, 20):
+                pass
+        return 200
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(often, (folders, folders[::-1]))) == [200, 200]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_folder_that_went_while_it_was_waited_for_is_told(tmp_path: Path, again: bool) -> None:
+    folder, first = tmp_path / "folder", ExitStack()
+    folder.mkdir()
+    first.enter_context(alone_in([folder], 0))
+
+    class Meanwhile(Waiting):
+        def pause(self, seconds: float) -> None:
+            folder.rmdir()
+            if again:
+                folder.mkdir()
+            first.close()
+
+    refused = pytest.raises(StorageError, match="was moved or replaced meanwhile; try again")
+    with refused, alone_in([folder], 20, Meanwhile()):
+        pass
 
 
 def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class FeatureStoreConfig(Generic[FrameT]):
             ``FEATURES_BACKEND`` names, else pandas where it is installed, else polars. Frames of any of the three
             can be saved whatever it is.
         catalog_url: SQLAlchemy URL of the catalog, without a query; None for SQLite in ``base_path``. A catalog belongs
-            to one ``base_path``: never give it to two stores.
+            to one ``base_path``; with another one it is refused.
         compression: of the files: "lz4", "snappy", "zstd", "gzip" or "none".
         cache_enabled: whether decoded files are kept in memory.
         cache_max_size: most tables kept.

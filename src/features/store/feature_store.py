@@ -8,25 +8,23 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from features.errors import ConfigError, StorageError, UnsafeEnvironmentError
+from features.errors import ConfigError, UnsafeEnvironmentError
 from features.frames import Frame, Scan
 from features.names import check_name
 from features.store import arguments
 from features.store.arguments import Columns
+from features.store.backups import back_up
 from features.store.cache import FeatureCache
 from features.store.catalog.base import Catalog, applied_before, closed
 from features.store.config import FeatureStoreConfig, FrameT
-from features.store.drivers import catalog_path, codec_for, files_folder, open_catalog, open_storage
+from features.store.drivers import codec_for, open_catalog, open_storage
 from features.store.loading import Read, home, load, names_in
 from features.store.reading import TableReader
 from features.store.storage.base import Storage
-from features.store.storage.folders import claim_folder, clear_away, make_folder, missing_folders
-from features.store.storage.refusal import told
-from features.store.upkeep import check, collect, copy
+from features.store.upkeep import check, collect
 from features.store.versions import (
     Change,
     CheckReport,
@@ -397,35 +395,21 @@ class SimpleFeatureStore(Generic[FrameT]):
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the store, as of one moment, to a new folder that can be opened as a store; others may go on writing.
 
-        The copy can be opened once it is whole, and not before. Where it fails, nothing of it stays.
+        The copy can be opened once it is whole: who opens it before waits, for ``busy_timeout_seconds`` at most. Where
+        it fails, nothing of it stays. Where the process dies meanwhile, what stays is refused as a store; remove it.
 
         Raises:
             ConfigError: ``path`` is no path.
             StorageError: the folder is not empty, or inside this store, or the disk refused.
             CorruptFileError: a file is gone, or its bytes are not those that were saved.
-            BusyError: collections kept taking away what was to be copied.
+            BusyError: collections kept taking away what was to be copied, or somebody else works on the folder.
         """
         self._require_usable()
         try:
             target = replace(self.config, base_path=path, catalog_url=None)
         except ConfigError as error:
             raise ConfigError(error.message.replace("base_path", "path", 1), field="path", value=path) from None
-        with told("open", target.folder):
-            if target.folder.is_file() or (target.folder.is_dir() and any(target.folder.iterdir())):
-                raise StorageError(f"{target.folder} is there already; name a new folder", path=str(target.folder))
-            if Path(os.path.realpath(target.folder)).is_relative_to(os.path.realpath(self.config.folder)):
-                reason = f"is inside the store that it would copy; name a folder outside {self.config.folder}"
-                raise StorageError(f"{target.folder} {reason}", path=str(target.folder))
-            missing = missing_folders(target.folder)
-        mine: list[Path] = []
-        try:
-            make_folder(target.folder)
-            claim_folder(files_folder(target))  # of two backups to one folder, only one goes on
-            mine.append(files_folder(target))
-            copy(self._catalog, self._storage, catalog_path(target), open_storage(target), self._waiting)
-        except BaseException:
-            clear_away(mine, missing)
-            raise
+        back_up(self._catalog, self._storage, self.config.folder, target, self._waiting)
 
     def close(self) -> None:
         """Let go of connections and memory. Using the store afterwards raises ``StoreClosedError``."""

@@ -104,8 +104,8 @@ MUTANTS = (
     ),
     Mutant(
         "collect-what-another-catalog-knows",
-        "features.store.drivers",
-        before="        if other.exists() and not (mine.exists() and other.samefile(mine)):\n",
+        "features.store.ties",
+        before="        if other.exists() and not (catalog.exists() and other.samefile(catalog)):\n",
         after="        if False:\n",
         killed_by="tests/integrity/test_23_surroundings.py::test_files_are_those_of_one_catalog",
     ),

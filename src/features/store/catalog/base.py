@@ -145,6 +145,8 @@ class Catalog(ABC):
     def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """Write a consistent copy to the file ``target`` while others go on reading and writing.
 
+        It is written in the folder ``UNFINISHED`` beside ``target``, whose removal says that the copy is whole.
+
         Args:
             target: where it appears, once all that it refers to is in place.
             bring: called before, with the files that the copy refers to; what it raises ends the backup.

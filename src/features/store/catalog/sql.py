@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -20,12 +19,13 @@ from features.errors import FeatureStoreError, UnknownOutcomeError, UnsafeEnviro
 from features.store.catalog import committing, inspection, lookups, seals, statements, sweeping
 from features.store.catalog.base import Catalog, Swept
 from features.store.catalog.queue import CommitQueue, Outcome
-from features.store.catalog.sqlite import Database, primary_code
+from features.store.catalog.sqlite import ENDINGS, Database, primary_code
 from features.store.catalog.statements import Statement
 from features.store.catalog.tables import LAYOUT, layout, metadata
 from features.store.catalog.watch import State, Watch
 from features.store.forks import FORKS
-from features.store.storage.folders import put_in_place
+from features.store.names import UNFINISHED
+from features.store.storage.folders import clear_away, put_in_place
 from features.store.storage.refusal import told
 from features.store.versions import Change, Committed, GroupVersion, Snapshot, TableFile
 from features.store.waiting import STANDARD, Waiting
@@ -161,10 +161,13 @@ class SqlCatalog(Catalog):
 
     def backup(self, target: Path, bring: Callable[[list[TableFile]], None]) -> None:
         """See ``Catalog.backup``: by SQLite's own means, since any other access to its file drops its locks."""
+        scratch = target.with_name(UNFINISHED)
+        moment, whole = scratch / "moment", scratch / "whole"
+        made = [file.with_name(file.name + ending) for file in (moment, whole) for ending in ENDINGS]
         mine: os.stat_result | None = None
         try:
-            with told("write", target.parent), TemporaryDirectory(dir=target.parent) as scratch:
-                moment, whole = Path(scratch) / "moment", Path(scratch) / "whole"
+            with told("write", target.parent):
+                scratch.mkdir(exist_ok=True)
                 self._copy_to(moment, target)
                 copy = SqlCatalog.open(moment, timeout=self._database.timeout, waiting=self._database.waiting)
                 try:
@@ -174,9 +177,12 @@ class SqlCatalog(Catalog):
                     put_in_place(whole, target)
                 finally:
                     copy.close()
+                clear_away(made, ())
+                scratch.rmdir()  # from here on it is a store
         except BaseException:  # also while it is tidied up: a copy that failed must not open as a store
-            if mine is not None and target.exists() and os.path.samestat(mine, target.stat()):
+            if mine is not None and scratch.exists() and target.exists() and os.path.samestat(mine, target.stat()):
                 target.unlink()
+            clear_away(made, ())
             raise
 
     def _copy_to(self, path: Path, place: Path) -> None:

@@ -31,6 +31,9 @@ _NOT_OURS = ("Could not decode to UTF-8", "no such ", "unsupported file format")
 for a database that claims to be of a later kind than any that SQLite ever wrote."""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
+ENDINGS = ("", "-journal", "-wal", "-shm")
+"""Of the names of a database's file, and of those that SQLite keeps beside it."""
+
 _PAUSE = (0.0002, 0.001)
 """Seconds between two attempts to get a lock: about as long as a commit of another process takes."""
 
@@ -127,7 +130,7 @@ class Database:
             UnsafeEnvironmentError: one is something else.
             StorageError: the disk refused.
         """
-        for ending in ("", "-journal", "-wal", "-shm"):
+        for ending in ENDINGS:
             path = self.path.with_name(self.path.name + ending)
             with told("read", path):
                 if path.exists() and not path.is_file():

@@ -25,7 +25,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import xxhash
 
-from features.errors import CorruptFileError, NotFoundError
+from features.errors import CorruptFileError, NotFoundError, StorageError
 from features.store.storage.base import StagedFile, Storage, TakenAwayError, digest_of
 from features.store.storage.disk import SYSTEM, Disk, Handle
 from features.store.storage.folders import make_folder
@@ -59,12 +59,19 @@ class LocalStorage(Storage):
     A staged file is held with a lock of the system until it is released, so that a garbage collection sees that
     somebody still works on it. The lock dies with its process. It is a courtesy that saves work, not what safety
     rests on: a collection that misses it condemns the file in the catalog, and the save writes another.
+
+    Where the path leads to another folder by now, as when a link to the store's was changed, that one's files are
+    another store's: nothing is added to them, and nothing deleted. To read there does no harm, as ids are random.
     """
 
     def __init__(self, folder: Path, disk: Disk = SYSTEM) -> None:
         self._folder = folder
         self._disk = disk
         self._held: WeakValueDictionary[str, Handle] = WeakValueDictionary()
+        self._place: tuple[int, int] | None = None
+        """Device and number of the folder; None for as long as it is not there."""
+        with told("open", folder):
+            self._require_in_place()
 
     def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
         """See ``Storage.stage``. The name is reserved exclusively first, so that no writer can meet another's file."""
@@ -183,6 +190,7 @@ class LocalStorage(Storage):
         path = self.path(file)
         with told("delete", path):
             self.point("storage.delete")
+            self._require_in_place()
             try:
                 self._disk.unlink(path)
             except FileNotFoundError:
@@ -194,6 +202,7 @@ class LocalStorage(Storage):
         path = self.path(file)
         aside = self._folder.parent / "lost+found"
         with told("move", path):
+            self._require_in_place()
             require_own(aside)
             make_folder(aside, self._disk)
             self.point("storage.delete")
@@ -208,6 +217,7 @@ class LocalStorage(Storage):
     def files(self) -> Iterator[tuple[str, int]]:
         """See ``Storage.files``. Symlinks and foreign names are not ours and are not listed."""
         with told("list", self._folder):
+            self._require_in_place()
             if not self._folder.exists():
                 return
             with os.scandir(self._folder) as entries:
@@ -221,13 +231,36 @@ class LocalStorage(Storage):
                         yield name[1], size
 
     def _create(self, path: Path) -> Handle:
+        self._require_in_place()
         try:
             return self._disk.create(path)
         except FileNotFoundError:
-            if not self._folder.parent.exists():
+            if self._place is not None or not self._folder.parent.exists():
                 raise  # a store that was moved is not begun anew where it was
             make_folder(self._folder, self._disk)
+            self._require_in_place()
             return self._disk.create(path)
+
+    def _require_in_place(self) -> None:
+        """See that the path leads to the folder that it led to at first, or to none: see the class.
+
+        Raises:
+            StorageError: it leads to another.
+        """
+        try:
+            found = os.stat(self._folder)  # noqa: PTH116  # asked for every file, and a path takes as long again
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            return  # in which nothing can be made or deleted
+        there = found.st_dev, found.st_ino
+        self._place = self._place or there
+        if there != self._place:
+            raise StorageError(
+                f"the folder at {self._folder} was moved or replaced; open the store anew",
+                path=str(self._folder),
+                errno=None,
+            )
 
     def _create_or_leave_nothing(self, file: str) -> Handle:
         """A new file. A call that failed may still have made the name; as it is random, nobody else's goes with it."""

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from features.errors import UnsafeEnvironmentError
+from features.errors import UnsafeEnvironmentError, is_the_callers
 
 MOUNTS = Path("/proc/self/mounts")
 """Where Linux lists what is mounted; elsewhere nothing is known, and nothing refused."""
@@ -28,7 +28,9 @@ def require_local(folder: Path) -> None:
     """
     try:
         table = MOUNTS.read_text(errors="surrogateescape")
-    except OSError:
+    except OSError as error:
+        if is_the_callers(error):
+            raise
         return
     place = Path(os.path.realpath(folder))  # resolve() fails on links that go in a circle
     # Of mounts on the same point, the last one hides the others.
