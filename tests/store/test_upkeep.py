@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import nothing
 from features.store.storage.disk import Disk
 from features.store.storage.local import LocalStorage
+from features.store.versions import GcReport
 from features.testing.memory_catalog import MemoryCatalog
 
 MANY = 40
@@ -48,6 +51,23 @@ def test_a_deadline_that_passes_within_a_check_is_no_problem_of_a_file(store: Si
     store._storage.point = late
     with pytest.raises(TimeoutError, match="the caller's"):
         store.check(deep=True)
+
+
+def test_of_two_collections_at_once_each_tells_of_what_it_removed(store: SimpleFeatureStore) -> None:
+    for version in range(5):
+        store.save_features("g", {"t": table(version)})
+    with SimpleFeatureStore(store.config) as other:
+        reports: list[GcReport] = []
+
+        def point(effect: str) -> None:
+            if effect == "catalog.begin" and not reports:
+                reports.append(other.gc(keep_last=1))
+
+        store._catalog.point = point
+        reports.append(store.gc(keep_last=1))
+    assert [(report.versions, report.files, report.orphans) for report in reports] == [(4, 4, 0), (0, 0, 0)]
+    with closing(sqlite3.connect(store.config.folder / "catalog.sqlite3")) as raw:
+        assert raw.execute("SELECT count(*) FROM condemned").fetchone() == (0,)
 
 
 def test_a_disk_that_deletes_none_of_many_files_is_told(tmp_path: Path) -> None:

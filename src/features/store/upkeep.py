@@ -68,33 +68,43 @@ def check(catalog: Catalog, storage: Storage, *, deep: bool, repair: bool) -> Ch
 def collect(
     catalog: Catalog, storage: Storage, *, keep_last: int | None, before: datetime | None, dry_run: bool
 ) -> GcReport:
-    """Take old versions out of the catalog, then delete the files that are out of reach."""
+    """Take old versions out of the catalog, then delete the files that are out of reach.
+
+    What somebody else deletes at the same time is theirs to tell.
+    """
     on_disk = dict(storage.files())
     referred = {file.id for file in catalog.files()}
-    idle = {file for file in on_disk if file in referred or not storage.in_use(file)}
+    idle = {file for file in on_disk if file not in referred and not storage.in_use(file)}
     swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
-    if not dry_run:
-        _delete(storage, doomed)
+    removed = set(doomed if dry_run else _deleted(storage, doomed))
     return GcReport(
         versions=swept.versions,
-        files=len(doomed),
-        bytes=sum(on_disk.get(file, 0) for file in doomed),
-        orphans=len(swept.orphans),
+        files=len(removed),
+        bytes=sum(on_disk.get(file, 0) for file in removed),
+        orphans=len(removed.intersection(swept.orphans)),
         dry_run=dry_run,
     )
 
 
-def _delete(storage: Storage, files: Sequence[str]) -> None:
+def _deleted(storage: Storage, files: Sequence[str]) -> list[str]:
+    """Delete the files, and say which of them were there."""
+    removed: list[str] = []
+
+    def delete(file: str) -> None:
+        if storage.delete(file):
+            removed.append(file)
+
     if len(files) > _DELETED_ALONE:
         try:
             with ThreadPoolExecutor(_DELETING_THREADS) as threads:  # each waits for the disk, not for the others
-                deque(threads.map(storage.delete, files), maxlen=0)
-            return
+                deque(threads.map(delete, files), maxlen=0)
+            return removed
         except RuntimeError:
             pass  # no more threads, as when the interpreter exits: this one deletes what they left
     for file in files:
-        storage.delete(file)
+        delete(file)
+    return removed
 
 
 def copy(

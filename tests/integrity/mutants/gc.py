@@ -8,8 +8,7 @@ _STORE = "tests/store/test_feature_store.py"
 
 _SWEEP = """    swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=dry_run)
     doomed = (*swept.dropped, *swept.orphans)
-    if not dry_run:
-        _delete(storage, doomed)
+    removed = set(doomed if dry_run else _deleted(storage, doomed))
 """
 
 MUTANTS = (
@@ -18,9 +17,9 @@ MUTANTS = (
         "features.store.upkeep",
         before=_SWEEP,
         after="""    swept = catalog.sweep(idle, keep_last=keep_last, before=before, dry_run=True)
-    doomed = (*swept.dropped, *swept.orphans)
+    doomed = removed = {*swept.dropped, *swept.orphans}
     if not dry_run:
-        _delete(storage, doomed)
+        _deleted(storage, [*doomed])
         catalog.sweep(idle, keep_last=keep_last, before=before)
 """,
         killed_by=f"{_PAIR}[load version 1 + collect all but 1-two processes]",
@@ -29,7 +28,7 @@ MUTANTS = (
         "delete-before-condemning",
         "features.store.upkeep",
         before=_SWEEP,
-        after=f"    if not dry_run:\n        _delete(storage, [*(idle - referred)])\n{_SWEEP}",
+        after=f"    if not dry_run:\n        _deleted(storage, [*idle])\n{_SWEEP}",
         killed_by=f"{_PAIR}[save a + collect-two processes]",
     ),
     Mutant(
