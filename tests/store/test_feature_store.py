@@ -1132,7 +1132,7 @@ def test_a_writer_elsewhere_is_waited_for_and_then_told(tmp_path: Path) -> None:
         assert store.check().orphans == ()
 
 
-def fail_at(wanted: str, error: Exception):
+def fail_at(wanted: str, error: BaseException):
     """A point that raises at the first effect of that label."""
     left = [error]
 
@@ -1172,6 +1172,18 @@ def test_an_error_after_the_commit_took_effect_is_a_success(store: SimpleFeature
     store.save_features("g", {"t": table(2.0)})
     assert store.get_features(["t"], "g") == {"t": table(2.0)}
     assert len(store.versions("g")) == 2
+    assert store.check(deep=True).ok
+
+
+@pytest.mark.parametrize("own", [KeyboardInterrupt, TimeoutError])
+def test_what_stops_a_save_that_took_effect_costs_no_file(store: SimpleFeatureStore, own: type[BaseException]) -> None:
+    store._catalog.point = fail_at("catalog.committed", own("from outside"))
+    with pytest.raises(own, match="from outside"):
+        store.save_features("g", {"t": table(1.0)}, write_id="mine")
+    store._catalog.point = nothing
+    assert store.get_features(["t"], "g") == {"t": table(1.0)}
+    store.save_features("g", {"t": table(1.0)}, write_id="mine")
+    assert len(store.versions("g")) == 1
     assert store.check(deep=True).ok
 
 

@@ -38,6 +38,27 @@ MUTANTS = (
         killed_by=f"{_PAIR}[save a + save a-two processes]",
     ),
     Mutant(
+        "delete-the-files-after-any-error",
+        "features.store.writing",
+        before="    except FeatureStoreError:  # of ours",
+        after="    except Exception:  # of ours",
+        killed_by="tests/store/test_feature_store.py::test_what_stops_a_save_that_took_effect_costs_no_file[TimeoutError]",
+    ),
+    Mutant(
+        "stop-without-finding-out-for-the-others",
+        "features.store.catalog.queue",
+        before="            finally:\n                for request",
+        after="            else:\n                for request",
+        killed_by="tests/store/test_queue.py::test_what_stops_the_thread_that_committed_is_nothing_to_the_others",
+    ),
+    Mutant(
+        "wait-for-ones-own-commit",
+        "features.store.catalog.queue",
+        before="        if self._turn._is_owned():\n            raise",
+        after="        if False:\n            raise",
+        killed_by="tests/store/test_queue.py::test_a_commit_within_a_commit_is_refused_at_once",
+    ),
+    Mutant(
         "acknowledge-without-commit",
         "features.store.catalog.sql",
         before="""                connection.execute("COMMIT")
