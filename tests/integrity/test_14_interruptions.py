@@ -59,7 +59,7 @@ class Interruption:
         if not frame.f_code.co_filename.startswith(OURS):
             return None
         if event == "line" and not self._leaves_a_block(frame):
-            self.left -= 1
+            self.left -= not (self.left == 1 and _in_finalizer(frame))  # what is raised there reaches nobody
             if self.left == 0:
                 raise self._error("from outside")
         return self._trace
@@ -67,6 +67,12 @@ class Interruption:
     def _leaves_a_block(self, frame: FrameType) -> bool:
         before, self._lines[frame] = self._lines.get(frame, 0), frame.f_lineno
         return frame.f_lineno < before <= _withs(frame.f_code.co_filename).get(frame.f_lineno, 0)
+
+
+def _in_finalizer(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
 
 
 @cache

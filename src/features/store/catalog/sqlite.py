@@ -56,15 +56,18 @@ class Connection(sqlite3.Connection):
     SQLite's own wait sleeps up to 0.1 s at a time, by which some never get a turn, and no signal ends it.
     """
 
+    _head: Head | None = None
+
     def __init__(self, path: Path, *, timeout: float, waiting: Waiting) -> None:
-        self._head: Head | None = HEADS.open(path)
-        self.identity = self._head.identity
+        head = HEADS.open(path)
+        self.identity = head.identity
         """Device and number of the file that the head is of."""
         try:
             super().__init__(path, timeout=0, isolation_level=None, check_same_thread=False)
         except BaseException:
-            self._head.close()
+            head.close()
             raise
+        self._head = head
         self._timeout = timeout
         self._waiting = waiting
         self.row_factory = sqlite3.Row
@@ -99,6 +102,11 @@ class Connection(sqlite3.Connection):
         head, self._head = self._head, None
         if head is not None:
             head.close()
+
+    def __del__(self) -> None:
+        """Close what nobody has any more, as Ctrl-C may come at any moment; later releases warn of it."""
+        if self._head is not None:
+            self.close()
 
 
 class Database:
