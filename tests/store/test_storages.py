@@ -373,8 +373,8 @@ def test_a_child_that_outlives_its_parent_keeps_no_file_in_use(tmp_path: Path) -
         from features.store.storage.local import LocalStorage
         staged = LocalStorage(pathlib.Path(sys.argv[1])).stage(lambda path: path.write_bytes(b"content"))
         if os.fork():
-            print(staged.id, flush=True)
             os.kill(os.getpid(), 9)
+        print(staged.id, flush=True)
         sys.stdin.read()
     """
     command = [sys.executable, "-c", work, str(tmp_path / "files")]
