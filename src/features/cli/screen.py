@@ -52,25 +52,28 @@ def print_table(columns: Mapping[str, Literal["left", "right"]], rows: Iterable[
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     head = [name.upper() for name in columns]
     body = [[printable(str(value)) for value in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(head, *body, strict=True)]
     available = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
-    fits = sum(widths) + len(_GAP) * (len(widths) - 1) <= available
     style = "" if os.environ.get("NO_COLOR") else "bold"  # rich itself only drops colours
-    table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style=style)
-    for name, side, width in zip(head, columns.values(), widths, strict=True):
-        table.add_column(name, justify=side, overflow="fold", min_width=width if fits else None)
-    for row in () if fits else body:
-        table.add_row(*row)
     console = Console(width=available, markup=False, highlight=False, emoji=False)
+    if sum(widths) + len(_GAP) * (len(widths) - 1) <= available:
+        # rich takes most of a millisecond for a row, of which it then changes nothing.
+        top, *below = (_aligned(row, columns.values(), widths, cell_len) for row in (head, *body))
+        shown: Text | Table = Text(top, style)
+    else:
+        below = []
+        shown = Table(*head, box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style=style)
+        for column, side in zip(shown.columns, columns.values(), strict=True):
+            column.justify, column.overflow = side, "fold"
+        for row in body:
+            shown.add_row(*row)
     with stdout_told(), console.capture() as captured:
-        console.print(table)
-    lines = captured.get().splitlines()
-    if fits:  # rich takes most of a millisecond for a row, of which it then changes nothing
-        lines += [_aligned(row, columns.values(), widths, cell_len) for row in body]
-    _write("".join(line.rstrip() + "\n" for line in lines))
+        console.print(shown, soft_wrap=isinstance(shown, Text))
+    _write("".join(line.rstrip() + "\n" for line in (*captured.get().splitlines(), *below)))
 
 
 def _aligned(row: list[str], sides: Iterable[str], widths: list[int], measure: Callable[[str], int]) -> str:
