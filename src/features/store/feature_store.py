@@ -342,7 +342,7 @@ class SimpleFeatureStore(Generic[FrameT]):
             "path": str(self.config.folder),
             "backend": self._tables.backend,
             "groups": len(groups),
-            "versions": sum(map(len, groups.values())),
+            "versions": sum(len(self._catalog.versions(group)) for group in groups),  # which looks at every row
             "tables": sum(len(latest.tables) for latest in self._catalog.latest()),
             "files": len(files),
             "bytes": sum(file.size for file in files),
