@@ -18,7 +18,7 @@ from features.errors import (
     NotFoundError,
     StorageError,
     UnsupportedDataError,
-    is_of_the_moment,
+    is_the_callers,
 )
 from features.frames import Backend
 from features.store.cache import FeatureCache
@@ -35,9 +35,10 @@ _FOOTERS_AT_MOST, _FOOTER_BYTES = 32, 1 << 15
 to fourteen times as many."""
 _LIBRARIES = frozenset({"builtins", "features", "json", "numpy", "pandas", "polars", "pyarrow"})
 """Whose errors a file may be the cause of."""
-_WANTING = {
+_WANTING: dict[str, tuple[int | None, str]] = {
     "thread": (errno.EAGAIN, "threads (ulimit -u), or memory"),
     os.strerror(errno.ENOMEM): (errno.ENOMEM, "memory (ulimit -v)"),
+    "recursion depth": (None, "room on the stack (sys.setrecursionlimit)"),
 }
 """What messages say where the system grants no more of something, which libraries tell as errors of their own kinds."""
 _SMALL = 1 << 20
@@ -187,11 +188,11 @@ class TableReader:
         """Raise ``error`` itself where it has nothing to do with the file, and that is what was saved.
 
         A signal handler may raise anything, anywhere. The libraries raise what is builtin or of their own modules, but
-        no ``OSError`` of these kinds. Where the system grants no thread or memory, each has another word for it.
+        no ``OSError`` of these kinds. Where there is no more of something, each has another word for it.
         """
         library = type(error).__module__.partition(".")[0] in _LIBRARIES
         wanted = next((wanted for word, wanted in _WANTING.items() if word in str(error)), None)
-        if (library and not is_of_the_moment(error) and wanted is None) or not self._is_intact(table):
+        if (library and not is_the_callers(error) and wanted is None) or not self._is_intact(table):
             return
         if wanted is not None:
             path = self._storage.path(table.id)
