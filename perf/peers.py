@@ -4,8 +4,8 @@ The others are ArcticDB (on LMDB), Delta Lake (delta-rs), Lance, DuckDB, and pla
 that is not installed is left out, with a sentence. Each takes the frames of the library it is at home with. All take
 turns, and the disk is quiet before each save, so that nobody waits for what another left to be written.
 
-The bytes of the table's values, written to a new file and synced without a format or a name, take their turn, too: how
-far a save is above them tells what is left to gain on this disk. Random floats compress by a sixth at the very best.
+The bytes of the table's values, written to a new file and then synced, without a format or a name, take their turn,
+too: they tell how much of a save is the disk. Who syncs while it writes may take less.
 
 A save is timed to its return. What that is worth differs: strace counts the syncs of each one's saves, and without a
 sync the table may be gone, or damaged, after a power cut. ``--backend`` has no meaning here.

@@ -113,7 +113,7 @@ class BareFiles:
 
 
 class BareBytes:
-    """Less than a save can cost that lasts and writes as much: bytes in a new file that is synced, and no more.
+    """What the disk alone takes: bytes in a new file, written at once and then synced, and no more.
 
     Neither the file's name is synced, nor is there a format, a checksum or a catalog.
     """

@@ -183,7 +183,7 @@ def test_readme_gets_its_figures_from_the_results_once(drawing: ModuleType) -> N
     told = readme.with_figures("# Ours\n\n## Contributing\n\nPlease do.\n", results)
     assert told.count("| 12 MB/s | ≥ 10 | `store_throughput.py` |") == 4
     assert told.startswith("# Ours\n\n## What it costs\n")
-    assert told.endswith(" longer.\n\n## Contributing\n\nPlease do.\n")
+    assert told.endswith(" no longer.\n\n## Contributing\n\nPlease do.\n")
     assert readme.with_figures(told, results) == told
     results["runs"][0]["report"]["criteria"][0].update(figure=9, passed=False)
     assert readme.with_figures(told, results).count("| 9 MB/s (not reached) | ≥ 10 | `feature_generation.py` |") == 1
