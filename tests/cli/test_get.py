@@ -10,6 +10,7 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,18 @@ def test_parquet_keeps_the_names_inside_lists(run: Run) -> None:
     table = save(x=pa.array([[1], None], pa.list_(pa.field("mine", pa.int8()))))
     assert run("get", "g", "t", "--out", "t.parquet").code == 0
     assert pq.read_table("t.parquet").equals(table)
+
+
+def test_the_rows_told_are_those_that_were_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(x=pa.array([1]))
+    real = exporting._in_pieces
+
+    def after_a_save(*arguments: Any) -> Any:
+        save(x=pa.array([1, 2, 3]))
+        return real(*arguments)
+
+    monkeypatch.setattr(exporting, "_in_pieces", after_a_save)
+    assert run("get", "g", "t", "--out", "t.csv", "--json").json["rows"] == 3
 
 
 def test_csv_tells_an_empty_text_from_null(run: Run) -> None:

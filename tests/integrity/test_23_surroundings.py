@@ -223,20 +223,29 @@ def test_a_catalog_whose_folder_is_not_known_yet_is_told_by_its_files(tmp_path: 
             assert store.get_features(None, "g") == {"t": table(1.0)}
 
 
+def while_a_catalog_is_opened(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> None:
+    """Have ``work`` done just before the next catalog is, by whom has its folders alone."""
+    opened = drivers._opened
+
+    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
+        monkeypatch.undo()
+        work()
+        return opened(config)
+
+    monkeypatch.setattr(drivers, "_opened", meanwhile)
+
+
+def told_to_wait(config: FeatureStoreConfig[Any], where: str) -> None:
+    with pytest.raises(BusyError, match=rf"somebody else has been beginning a store in .*{where}"):
+        SimpleFeatureStore(config)
+
+
 def test_of_two_new_folders_for_one_catalog_at_the_same_time_only_one_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = replace(settings(tmp_path / "one"), catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
     other = replace(one, base_path=tmp_path / "other", busy_timeout_seconds=0.05)
-    begun = drivers._opened
-
-    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
-        monkeypatch.undo()
-        with pytest.raises(BusyError, match=r"beginning a store in .*there"):
-            SimpleFeatureStore(other)
-        return begun(config)
-
-    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    while_a_catalog_is_opened(monkeypatch, lambda: told_to_wait(other, "there"))
     with SimpleFeatureStore(one), pytest.raises(UnsafeEnvironmentError, match=r"is of the store in .*one"):
         SimpleFeatureStore(other)
 
@@ -249,15 +258,7 @@ def test_nobody_begins_a_catalog_while_another_is_begun_for_the_folder(
     here = settings(tmp_path / "store", busy_timeout=0.05)
     there = replace(here, catalog_url=f"sqlite:///{tmp_path / 'there' / 'catalog.sqlite3'}")
     one, other = (here, there) if first == "here" else (there, here)
-    begun = drivers._opened
-
-    def meanwhile(config: FeatureStoreConfig[Any]) -> Any:
-        monkeypatch.undo()
-        with pytest.raises(BusyError, match=r"somebody else has been beginning a store in .*store"):
-            SimpleFeatureStore(other)
-        return begun(config)
-
-    monkeypatch.setattr(drivers, "_opened", meanwhile)
+    while_a_catalog_is_opened(monkeypatch, lambda: told_to_wait(other, "store"))
     SimpleFeatureStore(one).close()
     with pytest.raises(UnsafeEnvironmentError, match=r"the files in .* are those of the catalog"):
         SimpleFeatureStore(other)

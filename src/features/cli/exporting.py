@@ -51,13 +51,14 @@ def get(
     with existing_store(store) as opened:
         info = opened.get_feature_info(table, group, version=version)
         schema, pieces = _in_pieces(opened, info, version, names(columns or [], info.schema.names))
+        written: list[int] = []
         with whole_file(out, force=force) as file:
-            _WRITERS[form](schema, pieces, file, table)
-    size = out.stat().st_size
+            _WRITERS[form](schema, _noted(pieces, written), file, table)
+    rows, size = sum(written), out.stat().st_size  # rows that were written: the latest version may be another by now
     if as_json:
-        print_json({"out": str(out), "rows": info.rows, "columns": len(schema), "bytes": size})
+        print_json({"out": str(out), "rows": rows, "columns": len(schema), "bytes": size})
     else:
-        shape = f"{counted(info.rows, 'row')} × {counted(len(schema), 'column')}"
+        shape = f"{counted(rows, 'row')} × {counted(len(schema), 'column')}"
         say(f"Wrote {shape} to {out} ({size_text(size)})")
 
 
@@ -80,6 +81,13 @@ def _row_groups(scan: ds.Dataset) -> Iterator[pa.Table]:
     for fragment in scan.get_fragments():
         for group in fragment.split_by_row_group(schema=scan.schema):
             yield group.to_table(schema=scan.schema)
+
+
+def _noted(pieces: Iterator[pa.Table], rows: list[int]) -> Iterator[pa.Table]:
+    """The pieces, the rows of each noted as it is taken."""
+    for piece in pieces:
+        rows.append(piece.num_rows)
+        yield piece
 
 
 def _write_parquet(

@@ -94,7 +94,7 @@ class FeatureCache:
         """
         with self._lock:
             self._expire()
-            entries = self._entries  # see there
+            entries = self._entries  # which a signal handler may replace within these lines
             entry = entries.get(key)
             if entry is not None:
                 self._hits += 1

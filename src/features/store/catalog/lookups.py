@@ -7,7 +7,7 @@ a version look as if it had never been.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -25,11 +25,6 @@ from features.store.versions import GroupVersion
 
 _of_group = and_(_groups.c.id == versions.c.group_id, _groups.c.name == bindparam("group"))
 _GROUPS = Statement(select(*OF_GROUP).order_by(_groups.c.name))
-_COUNTS = Statement(
-    select(_groups.c.name, func.count().label("kept"))
-    .join(versions, versions.c.group_id == _groups.c.id)
-    .group_by(_groups.c.id)
-)
 _LINES = Statement(select(*OF_GROUP, *OF_VERSION).join_from(_groups, versions, _of_group).order_by(versions.c.version))
 _LINE = Statement(
     select(*OF_GROUP, *OF_VERSION)
@@ -62,18 +57,6 @@ def groups(connection: sqlite3.Connection) -> dict[str, range]:
         found[row["group_name"]] = range(row["oldest"], row["latest"] + 1)
     _require_all(connection, found)
     return found
-
-
-def require_versions(connection: sqlite3.Connection, groups: Mapping[str, range]) -> None:
-    """See that the groups have as many versions as they should keep.
-
-    Raises:
-        CorruptFileError: one has more or fewer.
-    """
-    kept = {row["name"]: row["kept"] for row in _COUNTS.run(connection)}
-    for group, numbers in groups.items():
-        if kept.get(group, 0) != len(numbers):
-            raise seals.damaged(connection, f"versions of group {group!r} are missing")
 
 
 def latest(connection: sqlite3.Connection) -> list[GroupVersion]:

@@ -105,9 +105,7 @@ class SqlCatalog(Catalog):
     def groups(self) -> dict[str, range]:
         """See ``Catalog.groups``."""
         with self._reading() as connection:
-            found = lookups.groups(connection)
-            lookups.require_versions(connection, found)
-        return found
+            return lookups.groups(connection)
 
     def latest(self) -> list[GroupVersion]:
         """See ``Catalog.latest``."""
