@@ -294,6 +294,29 @@ def test_a_folder_in_place_of_the_one_that_was_opened_is_left_alone(tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "files"]
 
 
+def test_a_folder_that_another_thread_makes_just_then_is_written_to(tmp_path: Path) -> None:
+    def put(path: Path) -> None:
+        path.write_bytes(b"ours")
+
+    class Missing(Disk):
+        missed = False
+
+        def create(self, path: Path) -> Handle:
+            try:
+                return super().create(path)
+            except FileNotFoundError:
+                if not self.missed:
+                    self.missed = True
+                    assert storage.stage(put).size == 4
+                raise
+
+    disk = Missing()
+    storage = LocalStorage(tmp_path / "files", disk)
+    assert storage.stage(put).size == 4
+    assert disk.missed
+    assert len(list(storage.files())) == 2
+
+
 def test_folders_are_had_alone_by_one_at_a_time(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.mkdir()

@@ -232,10 +232,11 @@ class LocalStorage(Storage):
 
     def _create(self, path: Path) -> Handle:
         self._require_in_place()
+        was_there = self._place is not None  # now: another thread may make the folder as soon as this one misses it
         try:
             return self._disk.create(path)
         except FileNotFoundError:
-            if self._place is not None or not self._folder.parent.exists():
+            if was_there or not self._folder.parent.exists():
                 raise  # a store that was moved is not begun anew where it was
             make_folder(self._folder, self._disk)
             self._require_in_place()
