@@ -124,7 +124,8 @@ def _write(connection: sqlite3.Connection, change: Change, head: sqlite3.Row, pl
     else:
         statements.ADVANCE.run(connection, of_group=group_id, now_latest=version, now=now, now_seal=seal)
         if plan.ended:
-            statements.END.run(connection, of_group=group_id, names=json.dumps(plan.ended), ending=version)
+            ended = ({"of_group": group_id, "of_name": name, "ending": version} for name in plan.ended)
+            statements.END.run_many(connection, ended)
     if plan.documents:
         documents = ({"digest": digest, "body": body} for digest, body in plan.documents.items())
         statements.KEEP_DOCUMENT.run_many(connection, documents)

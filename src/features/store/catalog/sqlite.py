@@ -96,6 +96,10 @@ class Connection(sqlite3.Connection):
         (version,) = self.execute("PRAGMA data_version").fetchone()
         return int(version)
 
+    def keeps_journal(self) -> bool:
+        """Whether the file's head says that there is a rollback journal, not a log."""
+        return self._head is not None and self._head.counter() is not None
+
     def close(self) -> None:
         """Close the connection, and then its file's head, which may be the last descriptor of it."""
         super().close()
@@ -128,7 +132,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         """Device and number of the file that the first connection opened."""
         self._closed = False
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
         """Connections that nobody uses just now. Threads share the list as it is: to add and to take are one step."""
 
     def require_files(self) -> None:
@@ -175,7 +179,7 @@ class Database:
         return connection
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database throughout."""
         with self._borrowed() as connection:
             self.require_in_place()
@@ -186,7 +190,7 @@ class Database:
                 _end(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """A transaction that is the only writer from its first moment; rolled back unless the block commits it."""
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -198,7 +202,7 @@ class Database:
                 _end(connection)
 
     @contextmanager
-    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+    def _borrowed(self) -> Iterator[Connection]:
         if self._closed:
             raise closed()
         with self.told():
@@ -258,7 +262,7 @@ class Database:
         while idle := self._taken():
             idle.close()
 
-    def _taken(self) -> sqlite3.Connection | None:
+    def _taken(self) -> Connection | None:
         try:
             return self._idle.pop()
         except IndexError:
@@ -281,8 +285,10 @@ class Database:
         if there is None or there != self._file:
             raise self._moved()
 
-    def _require_mode(self, connection: sqlite3.Connection) -> None:
+    def _require_mode(self, connection: Connection) -> None:
         """See that the journal still is this release's: one that resets its log safely may have begun one meanwhile."""
+        if connection.keeps_journal() == (journal_mode() == "PERSIST"):
+            return
         (actual,) = connection.execute("PRAGMA journal_mode").fetchone()
         if actual.upper() != journal_mode():
             raise UnsafeEnvironmentError(

@@ -152,7 +152,7 @@ END = Statement(
     .where(
         entries.c.group_id == bindparam("of_group"),
         entries.c.end_version == FOREVER,
-        entries.c.name.in_(_listed("names")),
+        entries.c.name == bindparam("of_name"),
     )
     .values(end_version=bindparam("ending"))
 )
