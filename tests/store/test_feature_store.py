@@ -52,7 +52,7 @@ from features.errors import (
 )
 from features.store import arguments
 from features.store.catalog.sqlite import journal_mode
-from features.store.codec.arrow import write_parquet
+from features.store.codec.arrow import parquet_of
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore
 from features.store.storage.base import nothing
 from features.store.storage.folders import put_in_place
@@ -507,7 +507,7 @@ def test_a_sound_file_of_another_table_is_never_returned_as_data(
     config = FeatureStoreConfig(tmp_path, backend=backend)
     catalog, storage = MemoryCatalog(), LocalStorage(tmp_path / "files")
     with SimpleFeatureStore.with_drivers(config, catalog, storage) as store:
-        staged = storage.stage(lambda path: write_parquet(table(1.0, 2.0, 3.0), path, "lz4"))
+        staged = storage.stage(parquet_of(table(1.0, 2.0, 3.0), "lz4"))
         facts = {"rows": 3, "schema": table().schema} | lie
         catalog.commit(Change("g", "w", {"t": NewFile(staged.id, staged.size, digest=staged.digest, **facts)}))
         for ask in (store.get_features, store.scan_features, store.get_features):
@@ -535,7 +535,7 @@ def test_a_dry_run_needs_no_more_than_to_read(store: SimpleFeatureStore) -> None
 
 def test_orphans_are_named_by_check_and_removed_by_gc(store: SimpleFeatureStore) -> None:
     store.save_features("g", {"t": table(1.0)})
-    orphan = store._storage.stage(lambda path: path.write_bytes(b"left by a crash"))
+    orphan = store._storage.stage(b"left by a crash")
     assert store.check().orphans == ()  # somebody may still commit it
     assert store.gc().files == 0
     store._storage.release([orphan.id])  # as the end of its process does

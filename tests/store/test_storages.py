@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -38,7 +39,7 @@ class TestLocalStorage(StorageContract):
 
     def test_a_symlink_or_a_foreign_file_is_not_ours(self, tmp_path: Path) -> None:
         storage = self.open(tmp_path)
-        staged = storage.stage(lambda path: path.write_bytes(b"x"))
+        staged = storage.stage(b"x")
         folder = tmp_path / "files"
         (folder / "notes.txt").write_text("mine")
         (folder / f"{'0' * 32}.parquet").symlink_to(folder / "notes.txt")
@@ -277,12 +278,12 @@ def test_a_deadline_that_passes_while_a_file_is_put_in_place_is_the_callers(
 @pytest.mark.parametrize("change", ["stage", "adopt", "delete", "quarantine", "files"])
 def test_a_folder_in_place_of_the_one_that_was_opened_is_left_alone(tmp_path: Path, change: str) -> None:
     storage = LocalStorage(tmp_path / "files")
-    file = storage.stage(lambda path: path.write_bytes(b"ours")).id
+    file = storage.stage(b"ours").id
     (tmp_path / "files").rename(tmp_path / "away")
     (tmp_path / "files").mkdir()
     storage.path(file).write_bytes(b"theirs")
     changes = {
-        "stage": lambda: storage.stage(lambda path: path.write_bytes(b"ours")),
+        "stage": lambda: storage.stage(b"ours"),
         "adopt": lambda: storage.adopt("0" * 32, storage.path(file)),
         "delete": lambda: storage.delete(file),
         "quarantine": lambda: storage.quarantine(file),
@@ -295,9 +296,6 @@ def test_a_folder_in_place_of_the_one_that_was_opened_is_left_alone(tmp_path: Pa
 
 
 def test_a_folder_that_another_thread_makes_just_then_is_written_to(tmp_path: Path) -> None:
-    def put(path: Path) -> None:
-        path.write_bytes(b"ours")
-
     class Missing(Disk):
         missed = False
 
@@ -307,12 +305,12 @@ def test_a_folder_that_another_thread_makes_just_then_is_written_to(tmp_path: Pa
             except FileNotFoundError:
                 if not self.missed:
                     self.missed = True
-                    assert storage.stage(put).size == 4
+                    assert storage.stage(b"ours").size == 4
                 raise
 
     disk = Missing()
     storage = LocalStorage(tmp_path / "files", disk)
-    assert storage.stage(put).size == 4
+    assert storage.stage(b"ours").size == 4
     assert disk.missed
     assert len(list(storage.files())) == 2
 
@@ -367,7 +365,7 @@ def test_a_folder_that_went_while_it_was_waited_for_is_told(tmp_path: Path, agai
 
 def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "files")
-    staged = storage.stage(lambda path: path.write_bytes(b"content"))
+    staged = storage.stage(b"content")
     looks = LocalStorage(tmp_path / "files")
     assert looks.in_use(staged.id)
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
@@ -383,7 +381,7 @@ def test_a_file_is_in_use_by_who_works_on_it_and_by_nobody_who_only_looks(tmp_pa
 def test_a_file_is_in_use_for_no_longer_than_anybody_knows_of_it(tmp_path: Path) -> None:
     """Also where what was to release it was stopped before it could."""
     storage = LocalStorage(tmp_path / "files")
-    staged = storage.stage(lambda path: path.write_bytes(b"content"))
+    staged = storage.stage(b"content")
     file = staged.id
     assert storage.in_use(file)
     del staged
@@ -394,7 +392,7 @@ def test_a_child_that_outlives_its_parent_keeps_no_file_in_use(tmp_path: Path) -
     work = """if True:
         import os, pathlib, sys
         from features.store.storage.local import LocalStorage
-        staged = LocalStorage(pathlib.Path(sys.argv[1])).stage(lambda path: path.write_bytes(b"content"))
+        staged = LocalStorage(pathlib.Path(sys.argv[1])).stage(b"content")
         if os.fork():
             os.kill(os.getpid(), 9)
         print(staged.id, flush=True)
@@ -420,11 +418,23 @@ def test_a_file_that_somebody_looks_at_just_then_is_written_without_waiting(tmp_
 
     disk = LookedAt()
     with ThreadPoolExecutor(1) as thread:
-        staged = thread.submit(LocalStorage(tmp_path / "files", disk).stage, lambda path: path.write_bytes(b"content"))
+        staged = thread.submit(LocalStorage(tmp_path / "files", disk).stage, b"content")
         try:
             assert staged.result(60).size == 7
         finally:
             disk.look.close()
+
+
+def test_bytes_that_the_system_cuts_short_are_refused_and_not_left(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "files")
+    allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, most))
+    try:
+        with pytest.raises(StorageError, match="choose another folder, or raise the limit"):
+            storage.stage(b"x" * 300)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, most))
+    assert list(storage.files()) == []
 
 
 def test_a_copy_that_the_disk_refuses_is_told_of_the_copy(tmp_path: Path) -> None:

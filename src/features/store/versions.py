@@ -5,12 +5,17 @@ A *group* has versions 1, 2, 3 …; a version maps each table name to one immuta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import pyarrow as pa
+
+Content: TypeAlias = bytes | memoryview | Callable[[Path], None]
+"""All bytes of a file, or what writes them over the empty file at a path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from features.errors import BusyError, FeatureStoreError, UnknownOutcomeError
@@ -98,7 +97,7 @@ def _write(
     try:
         for name, frame in frames.items():
             large = frame.rows * len(frame.schema) >= _LARGE
-            staged[name] = storage.stage(partial(frame.write, compression=config.compression), large=large)
+            staged[name] = storage.stage(frame.content(config.compression), large=large)
         storage.sync_directory()
     except BaseException:  # the catalog has not been told of any
         _discard(storage, staged)

@@ -16,11 +16,19 @@ MUTANTS = (
     Mutant(
         "do-not-sync-the-file",
         "features.store.storage.local",
-        before="""                    size, digest = _digest(handle)  # a second thread for it would cost what it saves
-                    self._disk.sync(handle)
-""",
-        after="                    size, digest = _digest(handle)\n",
+        before="""        self._disk.sync(handle)
+        return found
+
+    def _write_large""",
+        after="        return found\n\n    def _write_large",
         killed_by=f"{CUT}[filled-save into a group]",
+    ),
+    Mutant(
+        "take-a-short-write-for-a-whole-one",
+        "features.store.storage.local",
+        before="    while rest:  #",
+        after="    if rest:  #",
+        killed_by="tests/store/test_storages.py::test_bytes_that_the_system_cuts_short_are_refused_and_not_left",
     ),
     Mutant(
         "forget-what-the-disk-told-while-a-file-was-written",

@@ -16,7 +16,7 @@ from features.errors import UnsupportedDataError
 from features.store.codec.pyarrow_codec import PyarrowCodec
 from features.store.drivers import codec_for
 from features.testing import exact_pyarrow
-from features.testing.codec_contract import written
+from features.testing.codec_contract import write, written
 from features.testing.fidelity import cases_of, installed
 
 BACKENDS = installed()
@@ -71,10 +71,10 @@ def test_there_and_back_again_the_values_are_the_same(
 ) -> None:
     """From Arrow into the library's frame, saved from there, and read as Arrow."""
     folder = tmp_path_factory.mktemp("across")
-    PyarrowCodec().prepare(table, "t").write(folder / "first", "lz4")
+    write(PyarrowCodec().prepare(table, "t"), folder / "first")
     codec = codec_for(library)
     frame = codec.hand_out(codec.read(folder / "first", None))
-    codec.prepare(frame, "t").write(folder / "second", "lz4")
+    write(codec.prepare(frame, "t"), folder / "second")
     assert values(PyarrowCodec().read(folder / "second", None)) == values(table)
 
 
@@ -84,9 +84,9 @@ def test_versions_with_and_without_nulls_have_the_same_arrow_schema(library: Any
     codec, read = codec_for(library), []
     for name, number in (("without", 1.5), ("with", None)):
         values = pa.table({"number": pa.array([0.5, number]), "text": ["a", "b"]})
-        PyarrowCodec().prepare(values, "t").write(tmp_path / "of arrow", "lz4")
+        write(PyarrowCodec().prepare(values, "t"), tmp_path / "of arrow")
         frame = codec.hand_out(codec.read(tmp_path / "of arrow", None))
-        codec.prepare(frame, "t").write(tmp_path / name, "lz4")
+        write(codec.prepare(frame, "t"), tmp_path / name)
         read.append(PyarrowCodec().read(tmp_path / name, None))
         assert read[-1].schema.field("number").nullable
         assert PyarrowCodec().scan(tmp_path / name, ["number"]).schema.field("number").nullable
@@ -123,7 +123,7 @@ def test_every_exact_case_is_read_by_every_other_library_or_refused_by_name(
 def test_pandas_reads_other_writers_as_arrow_dtypes_and_categories(tmp_path: Path) -> None:
     pd = pytest.importorskip("pandas")
     rows = {name: [None] for name in COLUMNS} | {"label": ["b"]}
-    PyarrowCodec().prepare(table_of(rows), "t").write(tmp_path / "file", "lz4")
+    write(PyarrowCodec().prepare(table_of(rows), "t"), tmp_path / "file")
     codec = codec_for("pandas")
     frame = codec.hand_out(codec.read(tmp_path / "file", None))
     dtypes = dict(frame.dtypes)
@@ -141,7 +141,7 @@ def test_the_missing_values_of_pandas_are_null_elsewhere_and_nan_stays_nan(tmp_p
             "text": pd.Series([math.nan, "a"], dtype=object),
         }
     )
-    codec_for("pandas").prepare(frame, "t").write(tmp_path / "file", "lz4")
+    write(codec_for("pandas").prepare(frame, "t"), tmp_path / "file")
     first = PyarrowCodec().read(tmp_path / "file", None).slice(0, 1).to_pylist()[0]
     assert math.isnan(first.pop("number"))
     assert set(first.values()) == {None}
@@ -150,7 +150,7 @@ def test_the_missing_values_of_pandas_are_null_elsewhere_and_nan_stays_nan(tmp_p
 def test_a_zone_without_a_name_is_utc_elsewhere(tmp_path: Path) -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": pd.to_datetime(["2024-01-01 12:00+05:30"])})
-    codec_for("pandas").prepare(frame, "t").write(tmp_path / "file", "lz4")
+    write(codec_for("pandas").prepare(frame, "t"), tmp_path / "file")
     column = PyarrowCodec().read(tmp_path / "file", None).column("a")
     assert column.type.tz == "UTC"
     assert column[0].as_py().hour == 6

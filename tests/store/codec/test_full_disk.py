@@ -37,7 +37,7 @@ path.touch()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    prepared.write(path, "none")
+    prepared.content("none")(path)
 except OSError as error:
     print("OSError", error.errno, path.exists())
 """

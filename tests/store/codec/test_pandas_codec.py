@@ -19,7 +19,7 @@ from features.store.codec.pandas_codec import PandasCodec  # noqa: E402
 from features.store.codec.pandas_zones import zone_of  # noqa: E402
 from features.store.feature_store import FeatureStoreConfig, SimpleFeatureStore  # noqa: E402
 from features.testing import exact_pandas  # noqa: E402
-from features.testing.codec_contract import CodecContract, written  # noqa: E402
+from features.testing.codec_contract import CodecContract, write, written  # noqa: E402
 
 
 class TestPandasCodec(CodecContract):
@@ -103,7 +103,7 @@ def test_notes_too_large_for_metadata_are_refused() -> None:
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_frame_that_is_handed_out_can_be_changed_in_place(tmp_path: Any, times: int) -> None:
     frame = pd.DataFrame({"a": [1.5, 2.5], "b": pd.array([1, None], dtype="Int64"), "c": pd.to_datetime(["2024"] * 2)})
-    PandasCodec().prepare(frame, "t").write(tmp_path / "file", "lz4")
+    write(PandasCodec().prepare(frame, "t"), tmp_path / "file")
     value = PandasCodec().read(tmp_path / "file", None)
     handed = [PandasCodec().hand_out(value) for _ in range(times)][-1]
     for name in frame.columns:

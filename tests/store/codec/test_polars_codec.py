@@ -23,7 +23,7 @@ from features.store.codec.polars_codec import PolarsCodec, _check, _to_arrow  # 
 from features.store.codec.pyarrow_codec import PyarrowCodec  # noqa: E402
 from features.store.codec.refusal import Refusal  # noqa: E402
 from features.testing import exact_polars, exact_pyarrow  # noqa: E402
-from features.testing.codec_contract import CodecContract, footer_of, written  # noqa: E402
+from features.testing.codec_contract import CodecContract, footer_of, write, written  # noqa: E402
 from features.testing.strategies_polars import frames  # noqa: E402
 from tests.store.codec.test_pyarrow_codec import at_depth  # noqa: E402
 
@@ -163,7 +163,7 @@ frame, gate = pl.DataFrame({str(number): [1.5] * 50 for number in range(20)}), B
 def work(thread):
     gate.wait(60)
     path = Path(sys.argv[1], str(thread))
-    PolarsCodec().prepare(frame, "t").write(path, "lz4")
+    path.write_bytes(PolarsCodec().prepare(frame, "t").content("lz4"))
     return PolarsCodec().read(path, None).equals(frame)
 
 with ThreadPoolExecutor(8) as threads:
@@ -231,7 +231,7 @@ def test_folders_and_patterns_in_a_path_are_not_read_as_data(tmp_path: Any) -> N
     folder.mkdir(parents=True)
     frame = pl.DataFrame({"a": np.arange(3)})
     for codec in (PolarsCodec(), OfLarger()):
-        codec.prepare(frame, "t").write(folder / "file.parquet", "lz4")
+        write(codec.prepare(frame, "t"), folder / "file.parquet")
         for columns in (None, ["a"]):
             assert codec.read(folder / "file.parquet", columns).equals(frame)
             assert codec.scan(folder / "file.parquet", columns).collect().equals(frame)

@@ -19,7 +19,7 @@ from features.store.codec.base import Compression
 from features.store.codec.pyarrow_codec import PyarrowCodec
 from features.store.codec.streams import StagedSink, StreamFailedError
 from features.store.drivers import codec_for
-from features.testing.codec_contract import compression_of, written
+from features.testing.codec_contract import compression_of, write, written
 from features.testing.fidelity import Case, cases_of, installed
 from features.testing.strategies import frames
 
@@ -144,7 +144,7 @@ def test_a_full_disk_is_the_disks_fault(library: str) -> None:
         stream = pytest.importorskip("polars").LazyFrame({"a": [1]})
     frame = codec_for(library).prepare(stream, "t")
     with pytest.raises(OSError, match="No space left") as caught:
-        frame.write(Path("/dev/full"), "lz4")
+        write(frame, Path("/dev/full"))
     frame.close()
     assert caught.value.errno == errno.ENOSPC
 
@@ -228,10 +228,10 @@ def test_a_second_file_is_a_copy_of_the_first_even_where_that_was_deleted(tmp_pa
     first, second = tmp_path / "first", tmp_path / "second"
     first.touch()
     second.touch()
-    prepared.write(first, "lz4")
+    write(prepared, first)
     content = first.read_bytes()
     first.unlink()
-    prepared.write(second, "lz4")
+    write(prepared, second)
     prepared.close()
     prepared.close()
     assert second.read_bytes() == content
@@ -253,7 +253,7 @@ def test_a_file_that_was_taken_away_before_it_is_written_leaves_the_stream_unrea
     source = reader(ONE)
     prepared = PyarrowCodec().prepare(source, "t")
     with pytest.raises(FileNotFoundError):
-        prepared.write(tmp_path / "gone", "lz4")
+        write(prepared, tmp_path / "gone")
     written(prepared, tmp_path / "file")
     assert prepared.rows == 1
 
@@ -262,9 +262,9 @@ def test_a_second_file_that_was_taken_away_is_not_made_anew(tmp_path: Path) -> N
     """Nobody would hold its lock, nor know of it."""
     prepared = PyarrowCodec().prepare(reader(ONE), "t")
     (tmp_path / "first").touch()
-    prepared.write(tmp_path / "first", "lz4")
+    write(prepared, tmp_path / "first")
     with pytest.raises(FileNotFoundError):
-        prepared.write(tmp_path / "gone", "lz4")
+        write(prepared, tmp_path / "gone")
     prepared.close()
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from features.store.codec.base import Compression, unreadable
 from features.store.codec.footers import Footer, ParquetFile, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS
+from features.store.versions import Content
 
 DTYPES = b"features.pandas"
 """The key, in the file's schema metadata, under which the pandas codec notes what Arrow cannot say."""
@@ -26,6 +28,12 @@ _SMALL = 1 << 18
 _NUMBERS_ARE_EASIER = 3
 """How many times as many it is where only numbers are read."""
 
+
+_IN_MEMORY = 1 << 16
+"""Bytes of a table whose file is made in memory, rather than through the system's files piece by piece."""
+
+_REMEMBERED = 1 << 14
+"""Bytes of a schema up to which its layout is kept."""
 
 _BUFFER = 1 << 20
 """Bytes gathered for one call of the system, of which a column alone would take two: 10,000 x 31 numbers reach the
@@ -42,33 +50,60 @@ _BATCH = 1 << 16
 """Values of a fixed width that pyarrow encodes at a time: a tenth faster than its 1,024, which bound pages of text."""
 
 
-def write_parquet(table: pa.Table, path: Path, compression: Compression) -> None:
-    """Write ``table`` as one file.
+def parquet_of(table: pa.Table, compression: Compression) -> Content:
+    """The file of ``table``: see ``Storable.content``."""
+    if table.get_total_buffer_size() > _IN_MEMORY:
+        return partial(_write_parquet, table, compression=compression)
+    sink = pa.BufferOutputStream()
+    write_to(sink, table, compression)
+    return memoryview(sink.getvalue())
 
-    The file is opened here, not by pyarrow: on failure that would delete whatever stands at the path.
-    """
+
+def _write_parquet(table: pa.Table, path: Path, compression: Compression) -> None:
+    # The file is opened here, not by pyarrow: on failure that would delete whatever stands at the path.
     with pa.OSFile(str(path), "wb") as file, pa.BufferedOutputStream(file, _BUFFER) as sink:
         write_to(sink, table, compression)
 
 
 def write_to(sink: Any, table: pa.Table, compression: Compression) -> None:
-    """Write ``table`` to an open file.
+    """Write ``table`` to an open file."""
+    schema = table.schema.serialize().to_pybytes()
+    lay_out = _laid_out if len(schema) <= _REMEMBERED else _lay_out
+    layout = lay_out(schema, tuple(not column.null_count for column in table.columns), compression)
+    with pq.ParquetWriter(sink, layout.schema, **layout.options) as writer:
+        writer.write_table(pa.Table.from_arrays(table.columns, schema=layout.schema), layout.rows)
+        writer.add_key_value_metadata(layout.metadata)
+
+
+class _Layout(NamedTuple):
+    """How tables with one schema are written, which takes as long to find out as to write a small one."""
+
+    schema: pa.Schema
+    options: dict[str, Any]
+    rows: int
+    """At most, of a row group."""
+    metadata: dict[bytes, bytes]
+
+
+def _lay_out(serialized: bytes, whole: tuple[bool, ...], compression: Compression) -> _Layout:
+    """The layout of tables with this schema, whose columns are ``whole`` or have nulls.
 
     Numbers without nulls are written as a column that cannot have any: to note which values are there would take a
     third of the time, in writing and in reading. What the table said is kept in the Arrow schema beside it, where our
     readers look; others see such columns as not null.
     """
-    schema = table.schema
+    schema = pa.ipc.read_schema(pa.py_buffer(serialized))
     fields = [
-        field.with_nullable(False) if is_fixed(field.type) and not column.null_count else field
-        for field, column in zip(schema, table.columns, strict=True)
+        field.with_nullable(False) if is_fixed(field.type) and has_all else field
+        for field, has_all in zip(schema, whole, strict=True)
     ]
-    required = pa.schema(fields)
-    with pq.ParquetWriter(sink, required, **options(schema, compression), store_schema=False) as writer:
-        # A large dictionary's order would not outlast the first group, so tables with one are not divided.
-        rows = rows_of_a_group(schema, GROUP_BYTES) or GROUP_ROWS
-        writer.write_table(pa.Table.from_arrays(table.columns, schema=required), rows)
-        writer.add_key_value_metadata({**(schema.metadata or {}), SCHEMA: base64.b64encode(schema.serialize())})
+    # A large dictionary's order would not outlast the first group, so tables with one are not divided.
+    rows = rows_of_a_group(schema, GROUP_BYTES) or GROUP_ROWS
+    metadata = {**(schema.metadata or {}), SCHEMA: base64.b64encode(serialized)}
+    return _Layout(pa.schema(fields), {**options(schema, compression), "store_schema": False}, rows, metadata)
+
+
+_laid_out = lru_cache(maxsize=64)(_lay_out)
 
 
 def rows_of_a_group(schema: pa.Schema, most_bytes: int) -> int | None:

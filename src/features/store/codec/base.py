@@ -28,6 +28,7 @@ import pyarrow as pa
 from features.errors import UnsupportedDataError
 from features.frames import Backend
 from features.store.codec.footers import Footer, Source
+from features.store.versions import Content
 
 Compression: TypeAlias = Literal["lz4", "snappy", "zstd", "gzip", "none"]
 Value = TypeVar("Value")
@@ -38,19 +39,19 @@ class Storable(ABC):
 
     schema: pa.Schema
     rows: int
-    """Of a stream: as many as ``write`` found."""
+    """Of a stream: as many as there were when it was written."""
 
     @abstractmethod
-    def write(self, path: Path, compression: Compression) -> None:
-        """Write one Parquet file over the empty file at ``path``; may be called again with another path.
+    def content(self, compression: Compression) -> Content:
+        """One Parquet file: its bytes where it is small, else what writes it. May be asked for again.
 
-        Raises:
+        To write it raises:
             UnsupportedDataError: a stream came to a value that could not be given back exactly.
             OSError: the disk refused.
         """
 
     def close(self) -> None:  # noqa: B027  # most have nothing
-        """Let go of what another ``write`` would need."""
+        """Let go of what another file of it would need."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class Prepared(Storable, Generic[Value]):
     schema: pa.Schema
     rows: int
 
-    def write(self, path: Path, compression: Compression) -> None:
-        """See ``Storable.write``."""
-        self.codec.write(self.value, path, compression)
+    def content(self, compression: Compression) -> Content:
+        """See ``Storable.content``."""
+        return self.codec.content(self.value, compression)
 
 
 class Codec(ABC, Generic[Value]):
@@ -81,12 +82,8 @@ class Codec(ABC, Generic[Value]):
         """
 
     @abstractmethod
-    def write(self, value: Any, path: Path, compression: Compression) -> None:
-        """Write what ``prepare`` took to ``path``.
-
-        Raises:
-            OSError: the disk refused.
-        """
+    def content(self, value: Any, compression: Compression) -> Content:
+        """The file of what ``prepare`` took: see ``Storable.content``."""
 
     @abstractmethod
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> Value:

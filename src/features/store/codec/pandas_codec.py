@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.store.codec.arrow import DTYPES, read_from, read_parquet, worth_threads, write_parquet, write_to
+from features.store.codec.arrow import DTYPES, parquet_of, read_from, read_parquet, worth_threads, write_to
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.base import Codec, Compression, Prepared, check_column_names, refused
 from features.store.codec.footers import Footer, Source, open_parquet
 from features.store.codec.pandas_dtypes import decode, encode, is_plain
 from features.store.codec.pandas_frames import apply_note, check_frame, default_names, frame_note
 from features.store.codec.refusal import DATA_ERRORS, Refusal
+from features.store.versions import Content
 
 _NOTE_AT_MOST = 16 << 20
 """Bytes of notes in a file. Readers of Parquet stop at about 100 MB of metadata, which holds a note twice, encoded."""
@@ -87,9 +88,9 @@ class PandasCodec(Codec[Decoded]):
         schema = pa.schema([(name, array.type) for name, array in zip(names, arrays, strict=True)], {DTYPES: note})
         return Prepared(self, pa.Table.from_arrays(arrays, schema=schema), schema, len(frame))
 
-    def write(self, value: Any, path: Path, compression: Compression) -> None:
-        """See ``Codec.write``."""
-        write_parquet(value, path, compression)
+    def content(self, value: Any, compression: Compression) -> Content:
+        """See ``Codec.content``."""
+        return parquet_of(value, compression)
 
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> Decoded:
         """See ``Codec.read``. Columns of a file that pandas did not write come back as ``pd.ArrowDtype``."""

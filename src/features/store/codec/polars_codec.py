@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import UnsupportedDataError, is_of_the_moment
-from features.store.codec.arrow import STREAM_GROUP_BYTES, is_fixed, read_from, rows_of_a_group, write_parquet
+from features.store.codec.arrow import STREAM_GROUP_BYTES, is_fixed, parquet_of, read_from, rows_of_a_group
 from features.store.codec.base import (
     Codec,
     Compression,
@@ -35,6 +35,7 @@ from features.store.codec.base import (
 from features.store.codec.footers import Footer, Source, open_parquet
 from features.store.codec.refusal import DATA_ERRORS, Refusal
 from features.store.codec.streams import StagedSink, Stream
+from features.store.versions import Content
 
 _FIXED = frozenset(
     [
@@ -83,14 +84,12 @@ class PolarsCodec(Codec[pl.DataFrame]):
         schema = _storable_schema(frame, table)
         return Prepared(self, frame, schema, frame.height)
 
-    def write(self, value: pl.DataFrame, path: Path, compression: Compression) -> None:
-        """See ``Codec.write``."""
+    def content(self, value: pl.DataFrame, compression: Compression) -> Content:
+        """See ``Codec.content``."""
         texts = sum(dtype.base_type() not in _FIXED for dtype in value.dtypes)
         if value.height * texts <= self.written_small and _are_plain(value.dtypes):
-            write_parquet(_to_arrow(value), path, compression)
-        else:
-            with _system_errors():
-                value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
+            return parquet_of(_to_arrow(value), compression)
+        return partial(_write, value, compression=compression)
 
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pl.DataFrame:
         """See ``Codec.read``."""
@@ -141,6 +140,11 @@ class PolarsCodec(Codec[pl.DataFrame]):
     def size(self, value: pl.DataFrame) -> int:
         """See ``Codec.size``."""
         return int(value.estimated_size())
+
+
+def _write(value: pl.DataFrame, path: Path, compression: Compression) -> None:
+    with _system_errors():
+        value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
 
 @lru_cache(maxsize=256)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.store.codec.arrow import DTYPES, read_parquet, without_note, write_parquet
+from features.store.codec.arrow import DTYPES, parquet_of, read_parquet, without_note
 from features.store.codec.arrow_scan import scan_parquet
 from features.store.codec.arrow_streams import arrow_stream
 from features.store.codec.arrow_types import check_columns, check_described, check_metadata
 from features.store.codec.base import Codec, Compression, Prepared, Storable, check_column_names
 from features.store.codec.footers import Footer, Source
+from features.store.versions import Content
 
 
 class PyarrowCodec(Codec[pa.Table]):
@@ -33,9 +34,9 @@ class PyarrowCodec(Codec[pa.Table]):
         check_described(frame.schema, table)
         return Prepared(self, frame, frame.schema, frame.num_rows)
 
-    def write(self, value: pa.Table, path: Path, compression: Compression) -> None:
-        """See ``Codec.write``."""
-        write_parquet(value, path, compression)
+    def content(self, value: pa.Table, compression: Compression) -> Content:
+        """See ``Codec.content``."""
+        return parquet_of(value, compression)
 
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pa.Table:
         """See ``Codec.read``. A frame's dtypes, noted by the pandas codec, are no part of an Arrow table."""

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from features.errors import UnsupportedDataError
 from features.store.codec.base import Compression, Storable
+from features.store.versions import Content
 
 _ASKED = 1 << 20
 """Bytes: a disk that refused many may have room for a few."""
@@ -107,12 +109,17 @@ class Stream(Storable):
         self._write_to = write_to
         self._written: StagedSink | None = None
 
-    def write(self, path: Path, compression: Compression) -> None:
-        """See ``Storable.write``.
+    def content(self, compression: Compression) -> Content:
+        """See ``Storable.content``. It raises ``StreamFailedError`` where the stream raised that one's cause."""
+        return partial(self._write, compression=compression)
 
-        Raises:
-            StreamFailedError: the stream raised its cause.
-        """
+    def close(self) -> None:
+        """See ``Storable.close``."""
+        if self._written is not None:
+            self._written.let_go()
+            self._written = None
+
+    def _write(self, path: Path, compression: Compression) -> None:
         if self._written is not None:
             with self._written.reader() as written, path.open("r+b") as copy:
                 shutil.copyfileobj(written, copy, 1 << 20)
@@ -127,9 +134,3 @@ class Stream(Storable):
                 raise
             error.add_note(f"raised by the stream of table {self._table!r}; nothing was saved")
             raise StreamFailedError from error
-
-    def close(self) -> None:
-        """See ``Storable.close``."""
-        if self._written is not None:
-            self._written.let_go()
-            self._written = None

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import xxhash
 
 from features.errors import FeatureStoreError, StorageError
+from features.store.versions import Content
 
 Point: TypeAlias = Callable[[str], None]
 
@@ -37,7 +38,7 @@ class TakenAwayError(FeatureStoreError):
     """A file was deleted while it was being staged: a garbage collection took it for left over. Stage it again."""
 
 
-def digest_of(content: bytes) -> bytes:
+def digest_of(content: bytes | memoryview) -> bytes:
     """The xxh3-128 of a file that holds ``content``."""
     return xxhash.xxh3_128_digest(content)
 
@@ -60,8 +61,8 @@ class Storage(ABC):
     point: Point = staticmethod(nothing)
 
     @abstractmethod
-    def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
-        """Create a new file, let ``encode`` fill it by its path, and make its bytes durable.
+    def stage(self, content: Content, *, large: bool = False) -> StagedFile:
+        """Create a new file with this content, and make its bytes durable.
 
         A failure leaves no file that anyone could mistake for data: at most an orphan. A staged file counts as in use
         until it is released, or what is returned is gone. That it will be ``large`` is said so that the disk need not

@@ -31,6 +31,7 @@ from features.store.storage.disk import SYSTEM, Disk, Handle
 from features.store.storage.folders import make_folder
 from features.store.storage.refusal import told
 from features.store.storage.surroundings import require_own
+from features.store.versions import Content
 from features.threads import begun
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -73,7 +74,7 @@ class LocalStorage(Storage):
         with told("open", folder):
             self._require_in_place()
 
-    def stage(self, encode: Callable[[Path], None], *, large: bool = False) -> StagedFile:
+    def stage(self, content: Content, *, large: bool = False) -> StagedFile:
         """See ``Storage.stage``. The name is reserved exclusively first, so that no writer can meet another's file."""
         file = secrets.token_hex(16)
         path = self.path(file)
@@ -85,13 +86,10 @@ class LocalStorage(Storage):
                 with suppress(BlockingIOError):  # a collection looks whether it is held: the file is safe without, too
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self.point("storage.write")
-                if large:
-                    size, digest = self._write_large(encode, path, handle)
+                if large and callable(content):
+                    size, digest = self._write_large(content, path, handle)
                 else:
-                    encode(path)
-                    self.point("storage.sync_file")
-                    size, digest = _digest(handle)  # a second thread for it would cost what it saves
-                    self._disk.sync(handle)
+                    size, digest = self._write(content, path, handle)
                 if not _is_at(path, handle):
                     raise FileNotFoundError(errno.ENOENT, "another file stands in its place", str(path))
             except BaseException as error:
@@ -273,13 +271,25 @@ class LocalStorage(Storage):
             self.discard(file)
             raise
 
-    def _write_large(self, encode: Callable[[Path], None], path: Path, handle: int) -> tuple[int, bytes]:
+    def _write(self, content: Content, path: Path, handle: int) -> tuple[int, bytes]:
+        if callable(content):
+            content(path)
+            self.point("storage.sync_file")
+            found = _digest(handle)  # a second thread for it would cost what it saves
+        else:
+            _write_all(handle, content)
+            self.point("storage.sync_file")
+            found = len(content), digest_of(content)
+        self._disk.sync(handle)
+        return found
+
+    def _write_large(self, write: Callable[[Path], None], path: Path, handle: int) -> tuple[int, bytes]:
         """Have the disk take what is written so far, again and again; hash the file while the last of it is synced."""
         writing = Lock()  # which nothing that is raised here leaves locked, as it could leave an event unset
         with ThreadPoolExecutor(max_workers=1) as beside:
             with writing:
                 kept_up = begun(beside, self._keep_syncing, handle, writing)
-                encode(path)
+                write(path)
                 self.point("storage.sync_file")
             synced = begun(beside, self._disk.sync, handle)
             found = _digest(handle)
@@ -330,6 +340,12 @@ def _path(folder: Path, file: str) -> Path:
             reason="id",
         )
     return folder / f"{file}.parquet"
+
+
+def _write_all(handle: int, content: bytes | memoryview) -> None:
+    rest = memoryview(content)
+    while rest:  # the disk may take less than it was given
+        rest = rest[os.write(handle, rest) :]
 
 
 def _digest(handle: int) -> tuple[int, bytes]:
