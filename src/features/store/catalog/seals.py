@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import xxhash
@@ -30,18 +31,20 @@ _encode = json.JSONEncoder(check_circular=False).encode
 
 Row = sqlite3.Row | Mapping[str, Any]
 
+_OF_ENTRY = itemgetter("name", "file", "written_version", "write_id", "size", "rows", "digest", "schema")
+_OF_VERSION = itemgetter("group_name", "version", "created_at", "message", "version_write_id", "artifacts", "content")
+
 
 def of_entry(row: Row) -> bytes:
     """The seal of one table's file."""
-    names = ("name", "file", "written_version", "write_id", "size", "rows")
-    return _seal(*(row[name] for name in names), row["digest"].hex(), row["schema"].hex())
+    *values, digest, schema = _OF_ENTRY(row)
+    return _seal(*values, digest.hex(), schema.hex())
 
 
 def of_version(row: Row) -> bytes:
     """The seal of one line of a group's history."""
-    artifacts = None if row["artifacts"] is None else row["artifacts"].hex()
-    names = ("group_name", "version", "created_at", "message", "version_write_id")
-    return _seal(*(row[name] for name in names), artifacts, row["content"].hex())
+    *values, artifacts, content = _OF_VERSION(row)
+    return _seal(*values, None if artifacts is None else artifacts.hex(), content.hex())
 
 
 def of_group(name: str, oldest: int, latest: int, updated_at: int) -> bytes:

@@ -159,7 +159,7 @@ def check_column_names(names: Sequence[object], table: str) -> None:
             kind = type(name).__name__
             because = f"column names must be plain str, this one is {kind}; rename it, e.g. to {str(name)!r}"
             raise refused(table, str(name), kind, because)
-        if "\0" in name or not _encodable(name):
+        if "\0" in name or not (name.isascii() or _encodable(name)):
             raise refused(table, name, None, "the column name holds a NUL or a lone surrogate; rename it")
     if len(set(names)) < len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])
