@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from typer.main import get_command
+
 from features.cli import app
+
+COMMAND = get_command(app)
+"""As ``app`` makes it anew at each call, which takes longer than most commands here."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ Run = Callable[..., Outcome]
 
 def leave_code(*arguments: object) -> int:
     try:
-        app([str(one) for one in arguments], prog_name="features")
+        COMMAND([str(one) for one in arguments], prog_name="features")
     except SystemExit as left:
         return int(left.code or 0)
     raise AssertionError("the command line must end by SystemExit")

@@ -104,7 +104,9 @@ def test_more_rows_than_pyarrow_puts_into_a_group_come_back(tmp_path: Path) -> N
     written(PolarsCodec().prepare(frame, "t"), tmp_path / "file")
     assert pq.read_metadata(tmp_path / "file").num_row_groups > 1
     for codec in (PolarsCodec(), OfLarger()):
-        assert exact_polars.differences(frame, codec.read(tmp_path / "file", None)) == []
+        back = codec.read(tmp_path / "file", None)
+        assert back.schema == frame.schema
+        assert back.equals(frame)
         assert codec.read(tmp_path / "file", ["holes"]).equals(frame.select("holes"))
 
 
