@@ -1,6 +1,6 @@
 """The storage port: a file is written once, under a random id, and never changed.
 
-``stage`` makes a file's bytes durable, ``seal`` makes the names of all staged files durable. Only then may the
+``stage`` makes a file's bytes durable, ``sync_directory`` the names of all files staged so far. Only then may the
 catalog refer to them. Each effect is announced to ``point`` first, with a label from ``EFFECTS``: in production that
 is a call that does nothing, in tests the place where faults, crashes and other threads come in.
 """

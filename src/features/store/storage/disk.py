@@ -1,8 +1,8 @@
 """The calls by which a storage changes a disk: all that an acknowledged save depends on, in one place.
 
-Bytes are not among them: a codec writes them by the file's path, and nothing depends on them before ``sync``. What is
-left are the calls whose order decides what a power cut leaves behind. A test's disk does the same and takes notes, or
-fails on purpose: see ``features.testing.crashdisk`` and ``features.testing.faults``.
+Bytes are not among them: they are written by the file's path or its handle, and nothing depends on them before
+``sync``. What is left are the calls whose order decides what a power cut leaves behind. A test's disk does the same and
+takes notes, or fails on purpose: see ``features.testing.crashdisk`` and ``features.testing.faults``.
 """
 
 from __future__ import annotations
