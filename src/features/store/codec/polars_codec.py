@@ -81,14 +81,18 @@ class PolarsCodec(Codec[pl.DataFrame]):
             raise refused(
                 table, None, kind, f"a {kind} would come back as a plain DataFrame; wrap it in pl.DataFrame(…)"
             )
-        schema = _storable_schema(frame, table)
-        return Prepared(self, frame, schema, frame.height)
+        check_column_names(frame.columns, table)
+        kinds = [dtype.base_type() for dtype in frame.dtypes]
+        texts = sum(kind not in _FIXED for kind in kinds)
+        if frame.height * texts <= self.written_small and _PLAIN.issuperset(kinds):
+            converted = _to_arrow(frame, fixed=not texts)
+            return Prepared(self, converted, converted.schema, frame.height)
+        return Prepared(self, frame, _storable_schema(frame, table), frame.height)
 
-    def content(self, value: pl.DataFrame, compression: Compression) -> Content:
+    def content(self, value: pl.DataFrame | pa.Table, compression: Compression) -> Content:
         """See ``Codec.content``."""
-        texts = sum(dtype.base_type() not in _FIXED for dtype in value.dtypes)
-        if value.height * texts <= self.written_small and _are_plain(value.dtypes):
-            return parquet_of(_to_arrow(value), compression)
+        if isinstance(value, pa.Table):
+            return parquet_of(value, compression)
         return partial(_write, value, compression=compression)
 
     def read(self, source: Source, columns: Sequence[str] | None, footer: Footer | None = None) -> pl.DataFrame:
@@ -147,17 +151,8 @@ def _write(value: pl.DataFrame, path: Path, compression: Compression) -> None:
         value.write_parquet(path, compression=_COMPRESSIONS.get(compression, compression))
 
 
-@lru_cache(maxsize=256)
-def _plain_schema(columns: tuple[str, ...], dtypes: tuple[pl.DataType, ...]) -> pa.Schema:
-    """The Arrow schema of plain columns; cached, since frames of one kind are saved again and again."""
-    return _arrow_schema(pl.DataFrame(schema=dict(zip(columns, dtypes, strict=True))))
-
-
 def _storable_schema(frame: pl.DataFrame, table: str) -> pa.Schema:
     """The Arrow schema that other libraries will see, of a frame all of whose columns can be stored."""
-    check_column_names(frame.columns, table)
-    if _are_plain(frame.dtypes):
-        return _plain_schema(tuple(frame.columns), tuple(frame.dtypes))
     for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
         try:
             if dtype.base_type() not in _PLAIN:
@@ -167,15 +162,12 @@ def _storable_schema(frame: pl.DataFrame, table: str) -> pa.Schema:
     return _arrow_schema(frame)
 
 
-def _are_plain(dtypes: Sequence[pl.DataType]) -> bool:
-    return all(dtype.base_type() in _PLAIN for dtype in dtypes)
-
-
 def _lazy_stream(frame: pl.LazyFrame, table: str) -> Stream:
     try:
         schema = frame.collect_schema()
     except pl.exceptions.PanicException as panic:
         raise _panicked(table, panic) from panic
+    check_column_names(schema.names(), table)
     announced = _storable_schema(pl.DataFrame(schema=schema), table)
     return Stream(table, announced, partial(_sink, frame, table, rows_of_a_group(announced, STREAM_GROUP_BYTES)))
 
@@ -290,14 +282,14 @@ def _arrow_schema(frame: pl.DataFrame) -> pa.Schema:
     return _to_arrow(frame.clear()).schema
 
 
-def _to_arrow(frame: pl.DataFrame) -> pa.Table:
-    """The frame as other libraries will see it.
+def _to_arrow(frame: pl.DataFrame, *, fixed: bool = False) -> pa.Table:
+    """The frame as other libraries will see it; where all its columns are of a fixed width, without a copy.
 
     Of a clone: polars locks what it converts, and keeps Python's own lock while it waits for a thread that reads it.
     As a stream it takes less than half as long, but texts would come as views, which few other libraries know, and
     chunks would be copied into one.
     """
-    if frame.n_chunks() == 1 and all(dtype.base_type() in _FIXED for dtype in frame.dtypes):
+    if fixed and frame.n_chunks() == 1:
         return pa.RecordBatchReader.from_stream(frame.clone()).read_all()
     return frame.clone().to_arrow(compat_level=pl.CompatLevel.oldest())
 
