@@ -140,9 +140,9 @@ MUTANTS = (
     ),
     Mutant(
         "hash-only-the-beginning-of-a-file",
-        "features.store.storage.local",
-        before="        return size, digest_of(whole)\n",
-        after="        return size, digest_of(whole[:64])\n",
+        "features.store.storage.base",
+        before="    return xxhash.xxh3_128_digest(content)\n",
+        after="    return xxhash.xxh3_128_digest(content[:64])\n",
         killed_by=f"{DAMAGE}::test_a_damaged_file_is_never_data[flipped]",
     ),
     Mutant(
