@@ -143,10 +143,12 @@ class CodecContract(ABC):
                 assert "'tabula'" in str(caught.value)
                 assert len(caught.value.message.partition(": ")[2]) > 20
 
-    def test_a_disk_that_refuses_is_told_as_such(self, tmp_path: Path) -> None:
-        prepared = self.codec().prepare(self._first("exact").build(), "table")
+    def test_a_disk_that_refuses_is_told_as_such(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("features.store.codec.arrow._IN_MEMORY", 0)  # what is made in memory meets no disk
+        content = self.codec().prepare(self._first("exact").build(), "table").content("lz4")
+        assert callable(content)
         with pytest.raises(FileNotFoundError):
-            write(prepared, tmp_path / "missing" / "file")
+            content(tmp_path / "missing" / "file")
         with pytest.raises(FileNotFoundError):
             self.codec().read(tmp_path / "missing", None)
 

@@ -288,7 +288,7 @@ class Database:
     def _require_mode(self, connection: Connection) -> None:
         """See that the journal still is this release's: one that resets its log safely may have begun one meanwhile."""
         if connection.keeps_journal() == (journal_mode() == "PERSIST"):
-            return
+            return  # no need to ask SQLite, which takes a statement
         (actual,) = connection.execute("PRAGMA journal_mode").fetchone()
         if actual.upper() != journal_mode():
             raise UnsafeEnvironmentError(
